@@ -1,0 +1,57 @@
+// Tensor: a named array of floats with its gradient. What a model owns and an optimizer moves.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <new>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/core/rng.hpp"
+
+namespace nn {
+
+// Starts every array on a cache line, so that no vector load straddles two.
+template <class T>
+struct CacheLineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t alignment{64};
+  CacheLineAllocator() = default;
+  template <class U>
+  CacheLineAllocator(const CacheLineAllocator<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, alignment); }
+  template <class U>
+  bool operator==(const CacheLineAllocator<U>&) const {
+    return true;
+  }
+};
+
+using Floats = std::vector<float, CacheLineAllocator<float>>;
+
+struct Tensor {
+  Tensor() = default;
+  // All zeros. `shape` in row-major order; its product is the number of elements.
+  Tensor(std::string name_, std::vector<std::size_t> shape_)
+      : name(std::move(name_)), shape(std::move(shape_)), value(elements()), grad(elements()) {}
+
+  std::size_t elements() const {
+    return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+  }
+
+  std::string name;                // as in a saved file: "W1"
+  std::vector<std::size_t> shape;  // {in, out} for a dense layer's weights
+  Floats value;
+  Floats grad;  // d(mean loss of the batch) / d(value), written anew by every backward pass
+};
+
+// Uniform in +-sqrt(6 / (fan_in + fan_out)): Glorot & Bengio, 2010.
+inline void xavier_uniform(Tensor& t, std::size_t fan_in, std::size_t fan_out, SimpleRng& rng) {
+  const float limit = std::sqrt(6.0f / static_cast<float>(fan_in + fan_out));
+  for (float& w : t.value) w = rng.range(-limit, limit);
+}
+
+}  // namespace nn

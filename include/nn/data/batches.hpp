@@ -1,0 +1,80 @@
+// Mini-batches: the order of an epoch, and the images of a batch side by side.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include "nn/core/parallel.hpp"
+#include "nn/core/rng.hpp"
+#include "nn/data/dataset.hpp"
+
+namespace nn {
+
+// What a model is fed: B images as bytes, pixel = byte / 255, and their labels. Owns nothing.
+struct Batch {
+  std::size_t size = 0;                  // B
+  std::span<const std::uint8_t> pixels;  // (B, rows * cols)
+  std::span<const std::uint8_t> labels;  // (B)
+
+  std::span<const std::uint8_t> image(std::size_t i) const {
+    return pixels.subspan(i * (pixels.size() / size), pixels.size() / size);
+  }
+};
+
+// Cuts a data set into batches of `batch_size`; the last one may be smaller.
+class Batches {
+ public:
+  Batches(const Dataset& data, std::size_t batch_size)
+      : data_(&data),
+        batch_size_(batch_size),
+        order_(data.size()),
+        pixels_(batch_size * data.image_size()),
+        labels_(batch_size) {
+    assert(batch_size >= 1);
+    std::iota(order_.begin(), order_.end(), 0u);
+  }
+
+  std::size_t count() const { return (order_.size() + batch_size_ - 1) / batch_size_; }
+  std::size_t samples() const { return order_.size(); }
+
+  // A new epoch's order, from the last one's.
+  void shuffle(SimpleRng& rng) { rng.shuffle(std::span<std::uint32_t>(order_)); }
+
+  // The b-th batch of the epoch, valid until the next call.
+  Batch batch(std::size_t b, ThreadTeam& team) {
+    const std::size_t first = b * batch_size_, size = std::min(batch_size_, samples() - first);
+    const std::size_t image_size = data_->image_size();
+    team.for_blocks((size + kBlock - 1) / kBlock, [&](std::size_t block) {
+      for (std::size_t i = block * kBlock; i < std::min(size, (block + 1) * kBlock); ++i) {
+        prefetch(first + i + 4);
+        prefetch(first + i + batch_size_);
+        const std::size_t sample = order_[first + i];
+        std::ranges::copy(data_->image(sample), &pixels_[i * image_size]);
+        labels_[i] = data_->label(sample);
+      }
+    });
+    return {size, {pixels_.data(), size * image_size}, {labels_.data(), size}};
+  }
+
+ private:
+  static constexpr std::size_t kBlock = 16;
+
+  // Asks memory for an image of this batch or the next: a shuffled order is nothing a processor can foresee.
+  void prefetch(std::size_t position) const {
+    if (position >= samples()) return;
+    const std::span<const std::uint8_t> image = data_->image(order_[position]);
+    for (std::size_t byte = 0; byte < image.size(); byte += 64) __builtin_prefetch(&image[byte]);
+  }
+
+  const Dataset* data_;
+  std::size_t batch_size_;
+  std::vector<std::uint32_t> order_;  // (N) sample numbers
+  std::vector<std::uint8_t> pixels_;  // (batch_size, rows * cols)
+  std::vector<std::uint8_t> labels_;  // (batch_size)
+};
+
+}  // namespace nn

@@ -1,0 +1,51 @@
+#include "nn/core/parallel.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "nn/core/available_cpus.hpp"
+#include "temporary_folder.hpp"
+
+using namespace nn;
+
+TEST_CASE("for_blocks does every block once, for any number of threads and blocks") {
+  for (const std::size_t threads : {1u, 2u, 3u, 8u}) {
+    ThreadTeam team(threads);
+    for (int round = 0; round < 200; ++round) {
+      for (const std::size_t blocks : {0u, 1u, 2u, 5u, 64u}) {
+        std::vector<std::atomic<int>> done(blocks);
+        team.for_blocks(blocks, [&](std::size_t block) { ++done[block]; });
+        for (std::size_t b = 0; b < blocks; ++b) REQUIRE(done[b] == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("what the blocks wrote is seen after for_blocks, and threads that fell asleep wake up") {
+  ThreadTeam team(3);
+  std::vector<int> values(30, 0);
+  for (int round = 1; round <= 20; ++round) {
+    if (round % 5 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    team.for_blocks(values.size(), [&](std::size_t b) { values[b] += static_cast<int>(b); });
+    REQUIRE(std::accumulate(values.begin(), values.end(), 0) == round * 435);
+  }
+}
+
+TEST_CASE("a cgroup's quota counts in whole cores, rounded up") {
+  test::TemporaryFolder folder;
+  const std::string path = folder / "cpu.max";
+  const auto cpus = [&](const std::string& text) {
+    test::write_file(path, text);
+    return detail::cpus_from_quota(path);
+  };
+  CHECK(cpus("max 100000\n") == 0);
+  CHECK(cpus("150000 100000\n") == 2);
+  CHECK(cpus("50000 100000\n") == 1);
+  CHECK(cpus("400000 100000\n") == 4);
+  CHECK(detail::cpus_from_quota(folder / "missing") == 0);
+  CHECK(available_cpus() >= 1);
+}
