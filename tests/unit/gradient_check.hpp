@@ -18,7 +18,8 @@ namespace nn::test {
 struct RandomBatch {
   RandomBatch(std::size_t size, std::size_t image_size, std::size_t classes, SimpleRng& rng, float ink = 0.4f)
       : pixels(size * image_size), labels(size) {
-    for (auto& p : pixels) p = rng.next_f32() < ink ? static_cast<std::uint8_t>(1 + rng.below(255)) : std::uint8_t{0};
+    for (auto& p : pixels)
+      p = rng.next_f32() < ink ? static_cast<std::uint8_t>(1 + rng.below(255)) : std::uint8_t{0};
     for (auto& l : labels) l = static_cast<std::uint8_t>(rng.below(static_cast<std::uint32_t>(classes)));
   }
   Batch batch() const { return {labels.size(), pixels, labels}; }

@@ -15,17 +15,21 @@ using Catch::Matchers::Contains;
 namespace {
 
 std::string be32(std::uint32_t v) {
-  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
+  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8),
+          static_cast<char>(v)};
 }
 std::string images(std::uint32_t n, std::uint32_t rows, std::uint32_t cols, std::size_t bytes) {
   return be32(0x803) + be32(n) + be32(rows) + be32(cols) + std::string(bytes, '\x05');
 }
-std::string labels(std::uint32_t n, const std::string& bytes) { return be32(0x801) + be32(n) + bytes; }
+std::string labels(std::uint32_t n, const std::string& bytes) {
+  return be32(0x801) + be32(n) + bytes;
+}
 
 std::string gzip(const std::string& bytes) {
   libdeflate_compressor* compressor = libdeflate_alloc_compressor(6);
   std::string packed(libdeflate_gzip_compress_bound(compressor, bytes.size()), '\0');
-  packed.resize(libdeflate_gzip_compress(compressor, bytes.data(), bytes.size(), packed.data(), packed.size()));
+  packed.resize(
+      libdeflate_gzip_compress(compressor, bytes.data(), bytes.size(), packed.data(), packed.size()));
   libdeflate_free_compressor(compressor);
   return packed;
 }
@@ -61,12 +65,14 @@ TEST_CASE("a bad IDX file is refused with what was found and expected") {
     return message;
   };
   CHECK_THAT(refusal(""), Contains("only 0 bytes"));
-  CHECK_THAT(refusal("PNG and so on, long enough"), Contains("magic number 0x504e4720") && Contains("0x00000803"));
+  CHECK_THAT(refusal("PNG and so on, long enough"),
+             Contains("magic number 0x504e4720") && Contains("0x00000803"));
   CHECK_THAT(refusal(labels(16, std::string(16, '\0'))), Contains("magic number 0x00000801"));
   CHECK_THAT(refusal(images(2, 3, 4, 23)), Contains("announces 2 x 3 x 4 bytes, but 23 follow"));
   CHECK_THAT(refusal(images(2, 3, 4, 25)), Contains("but 25 follow"));
   CHECK_THAT(refusal(images(0xffffffff, 0xffffffff, 0xffffffff, 9)), Contains("but 9 follow"));
-  CHECK_THAT(refusal(images(0x80000000, 0x80000000, 4, 0)), Contains("but 0 follow"));  // product is 0 modulo 2^64
+  CHECK_THAT(refusal(images(0x80000000, 0x80000000, 4, 0)),
+             Contains("but 0 follow"));  // product is 0 modulo 2^64
   CHECK_THAT(refusal(images(0, 28, 28, 0)), Contains("no pixels"));
   CHECK_THAT(test::error_of([&] { read_idx_images(folder / "missing"); }), Contains("no such file"));
   CHECK_THAT(test::error_of([&] { read_idx_images(folder.path()); }), Contains("not a regular file"));
@@ -85,7 +91,8 @@ TEST_CASE("damaged gzip data is refused without a large allocation") {
   CHECK_THAT(refusal(whole.substr(0, 10)), Contains("cut short"));
   CHECK_THAT(refusal(whole.substr(0, whole.size() / 2)), Contains("damaged or cut short"));
   CHECK_THAT(refusal(whole.substr(0, whole.size() - 1)), Contains("damaged or cut short"));
-  CHECK_THAT(refusal(whole.substr(0, whole.size() - 4) + "\xff\xff\xff\xff"), Contains("damaged or cut short"));
+  CHECK_THAT(refusal(whole.substr(0, whole.size() - 4) + "\xff\xff\xff\xff"),
+             Contains("damaged or cut short"));
   CHECK_THAT(refusal(whole + "rest"), Contains("damaged or cut short"));
   std::string flipped = whole;
   flipped[whole.size() / 2] = static_cast<char>(flipped[whole.size() / 2] ^ 0x55);

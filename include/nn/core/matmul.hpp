@@ -20,9 +20,7 @@ struct MatrixView {
   std::size_t stride = 0;          // elements from one stored row to the next, >= the stored row's length
   bool is_transposed = false;
 
-  operator MatrixView<const T>() const
-    requires(!std::is_const_v<T>)
-  {
+  operator MatrixView<const T>() const requires(!std::is_const_v<T>) {
     return {data, rows, cols, stride, is_transposed};
   }
 };
@@ -57,7 +55,9 @@ MatrixView<T> rows(MatrixView<T> m, std::size_t first, std::size_t count) {
 
 // BLAS starts threads of its own unless told not to: on these sizes they cost more than they bring, and
 // a result would depend on their number. ThreadTeam calls this; the parallelism is ours (core/parallel.hpp).
-inline void use_one_blas_thread() { openblas_set_num_threads(1); }
+inline void use_one_blas_thread() {
+  openblas_set_num_threads(1);
+}
 
 namespace detail {
 inline void sgemm(float alpha, ConstMatrix a, ConstMatrix b, float beta, Matrix c) {
@@ -74,9 +74,13 @@ inline void sgemm(float alpha, ConstMatrix a, ConstMatrix b, float beta, Matrix 
 }  // namespace detail
 
 // c = a b      (M, K) (K, N) -> (M, N), c overwritten
-inline void matmul(ConstMatrix a, ConstMatrix b, Matrix c) { detail::sgemm(1.0f, a, b, 0.0f, c); }
+inline void matmul(ConstMatrix a, ConstMatrix b, Matrix c) {
+  detail::sgemm(1.0f, a, b, 0.0f, c);
+}
 
 // c += a b
-inline void matmul_add(ConstMatrix a, ConstMatrix b, Matrix c) { detail::sgemm(1.0f, a, b, 1.0f, c); }
+inline void matmul_add(ConstMatrix a, ConstMatrix b, Matrix c) {
+  detail::sgemm(1.0f, a, b, 1.0f, c);
+}
 
 }  // namespace nn

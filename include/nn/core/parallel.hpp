@@ -53,7 +53,9 @@ class ThreadTeam {
       return;
     }
     context_ = const_cast<void*>(static_cast<const void*>(&f));
-    run_ = [](void* context, std::size_t block) { (*static_cast<std::remove_reference_t<F>*>(context))(block); };
+    run_ = [](void* context, std::size_t block) {
+      (*static_cast<std::remove_reference_t<F>*>(context))(block);
+    };
     pending_.store(static_cast<std::uint32_t>(blocks), std::memory_order_relaxed);
     const std::uint32_t job = job_number_.load(std::memory_order_relaxed) + 1;
     for (std::size_t t = 0; t < threads_; ++t) {

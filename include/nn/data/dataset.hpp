@@ -40,14 +40,16 @@ inline std::string find_idx_file(const std::string& folder, const std::string& p
     }
   }
   const bool exists = std::filesystem::is_directory(folder);
-  throw Error(folder, (exists ? "has no " + part : std::string("no such folder")) + ", expected a folder with " +
-                          part + "-" + idx + " or " + part + "." + idx + ", plain or .gz");
+  throw Error(folder, (exists ? "has no " + part : std::string("no such folder")) +
+                          ", expected a folder with " + part + "-" + idx + " or " + part + "." + idx +
+                          ", plain or .gz");
 }
 }  // namespace detail
 
 // Reads `folder`/`split`-images-idx3-ubyte and -labels-idx1-ubyte; split is "train" or "t10k". Throws Error
 // if a file is missing or damaged, if the counts differ, or if a label is not below `classes`.
-inline Dataset load_idx_dataset(const std::string& folder, const std::string& split, std::size_t classes = 10) {
+inline Dataset load_idx_dataset(const std::string& folder, const std::string& split,
+                                std::size_t classes = 10) {
   const std::string images_path = detail::find_idx_file(folder, split + "-images", '3');
   const std::string labels_path = detail::find_idx_file(folder, split + "-labels", '1');
   Dataset data{read_idx_images(images_path), read_idx_labels(labels_path), classes};
@@ -57,7 +59,8 @@ inline Dataset load_idx_dataset(const std::string& folder, const std::string& sp
                                  std::to_string(data.size()) + ", one for each image of " + images_path);
   }
   if (const std::uint8_t largest = *std::max_element(labels.begin(), labels.end()); largest >= classes) {
-    throw Error(labels_path, "label " + std::to_string(largest) + ", expected 0 to " + std::to_string(classes - 1));
+    throw Error(labels_path,
+                "label " + std::to_string(largest) + ", expected 0 to " + std::to_string(classes - 1));
   }
   return data;
 }

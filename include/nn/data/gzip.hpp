@@ -24,7 +24,9 @@ inline bool is_gzip(std::span<const std::uint8_t> bytes) {
 // bounded by what deflate can hold, 1032 times the file's size, whatever the file claims.
 inline Bytes gunzip(const std::string& path, std::span<const std::uint8_t> packed) {
   constexpr std::size_t smallest_member = 18, best_ratio = 1032;
-  const auto refuse = [&] { throw Error(path, "gzip data is damaged or cut short, expected a whole .gz file"); };
+  const auto refuse = [&] {
+    throw Error(path, "gzip data is damaged or cut short, expected a whole .gz file");
+  };
   if (packed.size() < smallest_member) refuse();
   const std::size_t most = packed.size() * best_ratio;
   std::uint32_t last_length;  // little-endian, in the last four bytes: of the only member, as a rule

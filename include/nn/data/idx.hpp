@@ -51,8 +51,8 @@ Bytes read_idx(const std::string& path, std::uint32_t magic, const char* kind,
   constexpr std::size_t header = 4 + 4 * Dimensions;
   const std::string expected = std::string(", expected IDX ") + kind;
   if (bytes.size() < header) {
-    throw Error(path, "only " + std::to_string(bytes.size()) + " bytes long" + expected + " with a header of " +
-                          std::to_string(header));
+    throw Error(path, "only " + std::to_string(bytes.size()) + " bytes long" + expected +
+                          " with a header of " + std::to_string(header));
   }
   if (const std::uint32_t found = big_endian_u32(bytes, 0); found != magic) {
     throw Error(path, "magic number " + hex(found) + expected + " with " + hex(magic));

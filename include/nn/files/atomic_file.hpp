@@ -36,7 +36,8 @@ class AtomicFile {
       fs::create_directories(folder, ignored);  // if that fails, so does open(), with the reason
     }
     temporary_ = in_place_ ? target_ : target_ + ".tmp" + std::to_string(::getpid());
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | (in_place_ ? 0 : O_CREAT | O_TRUNC), 0666);
+    descriptor_ =
+        ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | (in_place_ ? 0 : O_CREAT | O_TRUNC), 0666);
     if (descriptor_ < 0) throw system_error(path_, "cannot be written");
     if (!in_place_ && fs::exists(status)) ::fchmod(descriptor_, static_cast<mode_t>(status.permissions()));
   }
@@ -85,6 +86,8 @@ inline void write_atomically(const std::string& path, std::string_view bytes) {
 }
 
 // Throws now what would otherwise be thrown after an hour of training.
-inline void check_writable(const std::string& path) { AtomicFile{path}; }
+inline void check_writable(const std::string& path) {
+  AtomicFile{path};
+}
 
 }  // namespace nn

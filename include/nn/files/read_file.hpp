@@ -17,7 +17,8 @@ namespace nn {
 class Bytes {
  public:
   Bytes() = default;
-  explicit Bytes(std::size_t size) : data_(std::make_unique_for_overwrite<std::uint8_t[]>(size)), size_(size) {}
+  explicit Bytes(std::size_t size)
+      : data_(std::make_unique_for_overwrite<std::uint8_t[]>(size)), size_(size) {}
 
   std::size_t size() const { return size_; }
   std::uint8_t* data() { return data_.get(); }

@@ -1,0 +1,100 @@
+// Command lines: CLI11 does the parsing, this gives every program the same words, ranges and messages.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <sstream>
+#include <string>
+#include <type_traits>
+
+#include "nn/core/available_cpus.hpp"
+
+namespace nn::cli {
+
+inline constexpr const char* kVersion = "1.0.0";
+
+namespace detail {
+template <class T>
+std::string to_text(T value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+// True if the whole of `text` is a number of type T in [lo, hi]; NaN is in no range.
+template <class T>
+bool parses_in_range(const std::string& text, T lo, T hi) {
+  T value{};
+  if constexpr (std::is_floating_point_v<T>) {
+    std::istringstream in(text);  // std::from_chars for floating point is not everywhere yet
+    in.imbue(std::locale::classic());
+    if (!(in >> value) || !in.eof()) return false;
+  } else {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return false;
+  }
+  return value >= lo && value <= hi;
+}
+}  // namespace detail
+
+// Adds `--name`, a number in [lo, hi]. Its range and default stand in the help; outside it is refused.
+template <class T>
+CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const std::string& what, T lo,
+                        T hi) {
+  const std::string kind = std::is_floating_point_v<T> ? "a number" : "a whole number";
+  const std::string range = kind + " from " + detail::to_text(lo) + " to " + detail::to_text(hi);
+  CLI::Option* option = app.add_option(name, value, what + ": " + range)->capture_default_str();
+  option->type_name(std::is_floating_point_v<T> ? "X" : "N");
+  option->check([=](const std::string& text) {
+    return detail::parses_in_range(text, lo, hi) ? std::string() : "found '" + text + "', expected " + range;
+  });
+  return option;
+}
+
+inline CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value,
+                             const std::string& what) {
+  return app.add_option(name, value, what)->capture_default_str()->type_name("PATH");
+}
+
+// --seed: a number, or "random" for one of the system's choice.
+inline void add_seed(CLI::App& app, std::uint64_t& seed) {
+  const std::string what = "seed of every random choice: a whole number from 0 to 2^64 - 1, or 'random'";
+  app.add_option_function<std::string>(
+         "--seed",
+         [&seed](const std::string& text) {
+           if (text == "random") {
+             std::random_device device;
+             seed = std::uint64_t{device()} << 32 | device();
+           } else {
+             seed = std::stoull(text);
+           }
+         },
+         what)
+      ->default_str(std::to_string(seed))
+      ->type_name("N")
+      ->check([](const std::string& text) {
+        constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
+        const bool good = text == "random" || detail::parses_in_range<std::uint64_t>(text, 0, largest);
+        return good ? std::string()
+                    : "found '" + text + "', expected a whole number from 0 to 2^64 - 1, or 'random'";
+      });
+}
+
+inline void add_threads(CLI::App& app, std::size_t& threads) {
+  threads = available_cpus();
+  add_number<std::size_t>(app, "--threads", threads, "threads; the result does not depend on it", 1, 256);
+}
+
+// --help and --version; of an option given twice the last one counts.
+inline void add_standard_options(CLI::App& app) {
+  app.set_version_flag("--version", app.get_name() + " " + kVersion, "print the version and exit");
+  app.set_help_flag("-h,--help", "print this help and exit");
+  app.get_formatter()->column_width(28);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+}  // namespace nn::cli

@@ -1,0 +1,72 @@
+// What a user sees while a network trains: a line with the time left on a terminal, plain lines in a pipe.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "nn/training/train.hpp"
+
+namespace nn::cli {
+
+// Results (a line an epoch) go to standard output, the moving line to standard error. `quiet`: neither.
+class Progress {
+ public:
+  Progress(std::size_t epochs, bool quiet)
+      : epochs_(epochs), quiet_(quiet), on_terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+  void batch_done(std::size_t epoch, std::size_t done, std::size_t images, double loss) {
+    if (quiet_ || watch_.seconds() < next_) return;
+    next_ = watch_.seconds() + (on_terminal_ ? 0.1 : 10.0);
+    const double fraction = static_cast<double>(done) / static_cast<double>(images);
+    const double all = (static_cast<double>(epoch - 1) + fraction) / static_cast<double>(epochs_);
+    const std::string left = duration(watch_.seconds() * (1.0 - all) / all) + " left";
+    const char* loss_format = "epoch %zu/%zu  %s%3.0f %%  loss %.4f  %s%s";
+    const std::string bar = on_terminal_
+                                ? "[" + std::string(static_cast<std::size_t>(20 * fraction), '=') +
+                                      std::string(20 - static_cast<std::size_t>(20 * fraction), ' ') + "] "
+                                : std::string();
+    if (on_terminal_) std::fputs("\r\033[K", stderr);
+    std::fprintf(stderr, loss_format, epoch, epochs_, bar.c_str(), 100 * fraction, loss, left.c_str(),
+                 on_terminal_ ? "" : "\n");
+    std::fflush(stderr);
+    line_is_open_ = on_terminal_;
+  }
+
+  void epoch_done(const EpochReport& report) {
+    close_line();
+    if (quiet_) return;
+    std::printf("epoch %*zu/%zu  loss %.6f  %.2f s\n", static_cast<int>(std::to_string(epochs_).size()),
+                report.epoch, epochs_, report.loss, report.seconds);
+    std::fflush(stdout);
+  }
+
+  // Clears the moving line, so that whatever is printed next starts on a line of its own.
+  void close_line() {
+    if (line_is_open_) std::fputs("\r\033[K", stderr);
+    line_is_open_ = false;
+  }
+
+  // "4.2 s", "3 min 20 s", "2 h 05 min"
+  static std::string duration(double seconds) {
+    char text[32];
+    const int whole = static_cast<int>(seconds + 0.5);
+    if (seconds < 60) {
+      std::snprintf(text, sizeof text, "%.1f s", seconds);
+    } else if (seconds < 3600) {
+      std::snprintf(text, sizeof text, "%d min %02d s", whole / 60, whole % 60);
+    } else {
+      std::snprintf(text, sizeof text, "%d h %02d min", whole / 3600, whole / 60 % 60);
+    }
+    return text;
+  }
+
+ private:
+  std::size_t epochs_;
+  bool quiet_, on_terminal_, line_is_open_ = false;
+  Stopwatch watch_;
+  double next_ = 0.2;  // when to print again, in seconds since the start
+};
+
+}  // namespace nn::cli

@@ -1,0 +1,48 @@
+// The frame of every program's main: parses, runs, and turns an exception into one line and an exit status.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "nn/core/error.hpp"
+
+namespace nn::cli {
+
+inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+
+inline int complain(const std::string& program, const std::string& message, int status) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s: error: %s\n", program.c_str(), message.c_str());
+  return status;
+}
+
+// Parses the command line, then calls body(). Returns main's result: 0 done, 1 failed, 2 wrong usage.
+template <class Body>
+int run(CLI::App& app, int argc, char** argv, Body body) {
+  const std::string program = app.get_name();
+  try {
+    app.parse(argc, argv);
+    body();
+    if (std::fflush(stdout) != 0) throw system_error("standard output", "writing failed");
+    return kDone;
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
+  } catch (const CLI::ExtrasError&) {
+    return complain(program,
+                    app.remaining().front() + ": unknown option, expected one of those that --help lists",
+                    kWrongUsage);
+  } catch (const CLI::ParseError& error) {
+    return complain(program, error.what(), kWrongUsage);
+  } catch (const Error& error) {
+    return complain(program, error.what(), kFailed);
+  } catch (const std::bad_alloc&) {
+    return complain(program, "memory: the system has none left for this", kFailed);
+  } catch (const std::exception& error) {
+    return complain(program, error.what(), kFailed);
+  }
+}
+
+}  // namespace nn::cli

@@ -1,0 +1,116 @@
+// The convolutional network: one convolution, pooled, and a dense layer.
+//
+//   x (B, H, W) -> conv F filters K x K, padded -> ReLU -> max-pool 2x2 (B, F, H/2, W/2) -> dense = logits
+//   (B, C)
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <span>
+#include <vector>
+
+#include "nn/core/parallel.hpp"
+#include "nn/core/rng.hpp"
+#include "nn/core/tensor.hpp"
+#include "nn/data/batches.hpp"
+#include "nn/layers/conv_pool.hpp"
+#include "nn/layers/pooled_dense.hpp"
+#include "nn/layers/pooled_map.hpp"
+#include "nn/training/sgd.hpp"
+
+namespace nn {
+
+struct CnnShape {
+  std::size_t height = 28, width = 28;
+  std::size_t filters = 8, kernel = 3;  // kernel: 3, 5 or 7
+  std::size_t classes = 10;
+};
+
+class Cnn {
+ public:
+  // Xavier weights drawn from `rng`, biases 0.
+  Cnn(const CnnShape& shape, SimpleRng& rng)
+      : shape_(shape),
+        conv_({shape.height, shape.width, shape.filters, shape.kernel}),
+        pooled_(shape.height / 2, shape.width / 2, shape.filters),
+        fc_(pooled_, shape.classes),
+        conv_w_("conv.weight", {shape.filters, shape.kernel * shape.kernel}),
+        conv_b_("conv.bias", {shape.filters}),
+        fc_w_("fc.weight", {shape.filters * pooled_.positions(), shape.classes}),
+        fc_b_("fc.bias", {shape.classes}) {
+    const std::size_t taps = shape.kernel * shape.kernel;
+    xavier_uniform(conv_w_, taps, shape.filters * taps, rng);
+    xavier_uniform(fc_w_, fc_w_.shape[0], fc_w_.shape[1], rng);
+  }
+
+  const CnnShape& shape() const { return shape_; }
+  std::size_t classes() const { return shape_.classes; }
+
+  // In the order of the model file.
+  std::vector<Tensor*> tensors() { return {&conv_w_, &conv_b_, &fc_w_, &fc_b_}; }
+
+  // Logits (B, C).
+  std::span<const float> forward(const Batch& batch, ThreadTeam& team) {
+    make_room(batch.size);
+    conv_.load_weights(conv_w_.value, conv_b_.value, pooled_);
+    fc_.load_weights(fc_w_.value, fc_b_.value, pooled_);
+    team.for_blocks((batch.size + kSampleBlock - 1) / kSampleBlock, [&](std::size_t block) {
+      for (std::size_t s = block * kSampleBlock; s < std::min(batch.size, (block + 1) * kSampleBlock); ++s) {
+        conv_.forward(batch.image(s), s, pooled_);
+        fc_.forward(pooled_, s, fc_w_.value, std::span(logits_).subspan(s * classes(), classes()));
+      }
+    });
+    return {logits_.data(), batch.size * classes()};
+  }
+
+  void backward(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team) {
+    backward_rows(batch, dlogits, team, [&](std::size_t row) {
+      fc_.backward_row(pooled_, row, fc_w_.value, dlogits, fc_b_.grad, fc_w_.grad);
+    });
+  }
+
+  void backward_and_descend(const Batch& batch, std::span<const float> dlogits, float rate,
+                            ThreadTeam& team) {
+    backward_rows(batch, dlogits, team, [&](std::size_t row) {
+      fc_.descend_row(pooled_, row, dlogits, fc_b_.grad, rate, fc_w_.value);
+    });
+    for (Tensor* t : {&conv_w_, &conv_b_, &fc_b_}) descend(*t, rate);
+  }
+
+ private:
+  static constexpr std::size_t kSampleBlock = 4;
+
+  // A block is a row of positions, over the whole batch: it owns its rows of the dense weights. `fc_backward`
+  // makes pooled_.dink of a row, and of the weights' gradient what the caller wants.
+  template <class FcBackward>
+  void backward_rows(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team,
+                     FcBackward fc_backward) {
+    assert(dlogits.size() == batch.size * classes());
+    fc_.backward_blank(pooled_, dlogits, fc_b_.grad);
+    team.for_blocks(pooled_.rows(), [&](std::size_t row) {
+      pooled_.list_inked_samples(batch.size, row);
+      fc_backward(row);
+      conv_.backward_row(pooled_, row);
+    });
+    conv_.finish_backward(pooled_, conv_w_.grad, conv_b_.grad);
+  }
+
+  void make_room(std::size_t batch) {
+    if (batch <= room_) return;
+    room_ = batch;
+    conv_.reserve(batch);
+    pooled_.reserve(batch);
+    logits_.resize(batch * classes());
+  }
+
+  CnnShape shape_;
+  ConvPool conv_;
+  PooledMap pooled_;
+  PooledDense fc_;
+  Tensor conv_w_, conv_b_;  // (F, K*K), (F)
+  Tensor fc_w_, fc_b_;      // (F*P, C), (C)
+  Floats logits_;           // (B, C)
+  std::size_t room_ = 0;    // samples for which the buffers are large enough
+};
+
+}  // namespace nn

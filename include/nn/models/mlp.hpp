@@ -1,0 +1,157 @@
+// The multi-layer perceptron: dense layers with ReLU between them. The first one reads pixels.
+//
+//   x (B, I) -> ReLU(x W1 + b1) (B, H1) -> ... -> h Wn + bn = logits (B, K)
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nn/core/matmul.hpp"
+#include "nn/core/parallel.hpp"
+#include "nn/core/rng.hpp"
+#include "nn/core/tensor.hpp"
+#include "nn/data/batches.hpp"
+#include "nn/layers/dense.hpp"
+#include "nn/layers/relu.hpp"
+#include "nn/layers/sparse_dense.hpp"
+#include "nn/training/sgd.hpp"
+
+namespace nn {
+
+class Mlp {
+ public:
+  // `widths` = {inputs, hidden..., classes}, e.g. {784, 512, 10}. Xavier weights drawn from `rng`, biases 0.
+  Mlp(const std::vector<std::size_t>& widths, SimpleRng& rng) {
+    assert(widths.size() >= 2);
+    for (std::size_t l = 1; l < widths.size(); ++l) {
+      const std::string number = std::to_string(l);
+      layers_.push_back({{"W" + number, {widths[l - 1], widths[l]}}, {"b" + number, {widths[l]}}, {}, {}});
+      xavier_uniform(layers_.back().w, widths[l - 1], widths[l], rng);
+    }
+  }
+
+  std::size_t inputs() const { return layers_.front().inputs(); }
+  std::size_t classes() const { return layers_.back().outputs(); }
+
+  // W1, b1, W2, b2, ...: the order of the model file.
+  std::vector<Tensor*> tensors() {
+    std::vector<Tensor*> all;
+    for (Layer& layer : layers_) all.insert(all.end(), {&layer.w, &layer.b});
+    return all;
+  }
+
+  // Logits (B, K).
+  std::span<const float> forward(const Batch& batch, ThreadTeam& team) {
+    make_room(batch.size);
+    team.for_blocks(SparseBatch::kStretches, [&](std::size_t stretch) { ink_.list_ink(batch, stretch); });
+    Layer& first = layers_.front();
+    team.for_blocks(column_blocks(first.outputs()), [&](std::size_t block) {
+      sparse_dense_forward(ink_, first.weights(), first.b.value, first.y(batch.size), block);
+      if (layers_.size() > 1) relu_forward(column_block(first.y(batch.size), block));
+    });
+    for (std::size_t l = 1; l < layers_.size(); ++l) {
+      const ConstMatrix x = layers_[l - 1].y(batch.size);
+      team.for_blocks(sample_blocks(batch.size), [&](std::size_t block) {
+        const Matrix y = sample_block(layers_[l].y(batch.size), block);
+        dense_forward(sample_block(x, block), layers_[l].weights(), layers_[l].b.value, y);
+        if (l + 1 < layers_.size()) relu_forward(y);
+      });
+    }
+    return {layers_.back().outputs_y.data(), batch.size * classes()};
+  }
+
+  void backward(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team) {
+    backward_through(batch, dlogits, team, [&](Layer& first, ConstMatrix dy, std::size_t block) {
+      sparse_dense_backward(ink_, dy, mat(first.w.grad, first.inputs(), first.outputs()), block);
+    });
+  }
+
+  void backward_and_descend(const Batch& batch, std::span<const float> dlogits, float rate,
+                            ThreadTeam& team) {
+    backward_through(batch, dlogits, team, [&](Layer& first, ConstMatrix dy, std::size_t block) {
+      sparse_dense_descend(ink_, dy, rate, first.weights(), block);
+    });
+    for (Tensor* t : tensors()) {
+      if (t != &layers_.front().w) descend(*t, rate);
+    }
+  }
+
+ private:
+  struct Layer {
+    Tensor w;           // (I, O)
+    Tensor b;           // (O)
+    Floats outputs_y;   // (B, O), after the activation
+    Floats outputs_dy;  // (B, O), d(loss)/d(what the activation was given)
+
+    std::size_t inputs() const { return w.shape[0]; }
+    std::size_t outputs() const { return w.shape[1]; }
+    Matrix weights() { return mat(w.value, inputs(), outputs()); }
+    Matrix y(std::size_t batch) { return mat(outputs_y, batch, outputs()); }
+    Matrix dy(std::size_t batch) { return mat(outputs_dy, batch, outputs()); }
+  };
+
+  // Blocks of samples, for what needs whole rows.
+  static constexpr std::size_t kSampleBlock = 16;
+  static std::size_t sample_blocks(std::size_t samples) {
+    return (samples + kSampleBlock - 1) / kSampleBlock;
+  }
+  template <class M>
+  static M sample_block(M m, std::size_t block) {
+    const std::size_t first = block * kSampleBlock;
+    return rows(m, first, std::min(kSampleBlock, m.rows - first));
+  }
+  template <class M>
+  static M column_block(M m, std::size_t block) {
+    const std::size_t first = block * kColumnBlock;
+    return columns(m, first, std::min(kColumnBlock, m.cols - first));
+  }
+
+  // From the last layer to the first. A column block of a layer's input is a column block of the output of
+  // the layer before: what comes after the second layer's dx is done while it is in the cache.
+  // `first_weights` does with W1's gradient what the caller wants.
+  template <class FirstWeights>
+  void backward_through(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team,
+                        FirstWeights first_weights) {
+    std::ranges::copy(dlogits, layers_.back().outputs_dy.begin());
+    const auto finish_first_layer = [&](std::size_t block) {
+      const ConstMatrix dy = layers_.front().dy(batch.size);
+      const ConstMatrix dy_block = column_block(dy, block);
+      bias_backward(dy_block, std::span(layers_.front().b.grad).subspan(block * kColumnBlock, dy_block.cols));
+      first_weights(layers_.front(), dy, block);
+    };
+    for (std::size_t l = layers_.size(); l-- > 1;) {
+      Layer &layer = layers_[l], &before = layers_[l - 1];
+      const Matrix dw = mat(layer.w.grad, layer.inputs(), layer.outputs());
+      team.for_blocks(column_blocks(layer.inputs()), [&](std::size_t block) {
+        const std::size_t first = block * kColumnBlock;
+        const Matrix x = column_block(before.y(batch.size), block),
+                     dx = column_block(before.dy(batch.size), block);
+        dense_backward(x, rows(layer.weights(), first, x.cols), layer.dy(batch.size), dx,
+                       rows(dw, first, x.cols));
+        relu_backward(x, dx);
+        if (block == 0) bias_backward(layer.dy(batch.size), layer.b.grad);
+        if (l == 1) finish_first_layer(block);
+      });
+    }
+    if (layers_.size() == 1) team.for_blocks(column_blocks(classes()), finish_first_layer);
+  }
+
+  void make_room(std::size_t batch) {
+    if (batch <= room_) return;
+    room_ = batch;
+    ink_.reserve(batch, inputs());
+    for (Layer& layer : layers_) {
+      layer.outputs_y.resize(batch * layer.outputs());
+      layer.outputs_dy.resize(batch * layer.outputs());
+    }
+  }
+
+  std::vector<Layer> layers_;
+  SparseBatch ink_;
+  std::size_t room_ = 0;  // samples for which the buffers are large enough
+};
+
+}  // namespace nn

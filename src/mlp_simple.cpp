@@ -1,0 +1,82 @@
+// mlp_simple: 2 -> 4 (sigmoid) -> 1 (sigmoid), one sample at a time, learns XOR.
+//
+//   x (2) --w1, b1--> sigmoid --> h (4) --w2, b2--> sigmoid --> o        loss = mean of (y - o)^2
+//
+// Run:     build/mlp_simple                (--help lists the options)
+// Expect:  outputs 0.011 0.990 0.990 0.010 after 1,000,000 epochs with the default seed, 42.
+
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "nn/cli/options.hpp"
+#include "nn/cli/run.hpp"
+#include "nn/core/rng.hpp"
+#include "nn/models/bin_files.hpp"
+#include "nn/models/xor_net.hpp"
+#include "nn/training/loss_log.hpp"
+
+int main(int argc, char** argv) {
+  std::size_t epochs = 1'000'000;
+  double learning_rate = 0.01;
+  std::uint64_t seed = 42;
+  std::string output, log_path;
+  bool quiet = false;
+
+  CLI::App app("Trains 2 -> 4 (sigmoid) -> 1 (sigmoid) on XOR, one sample at a time.", "mlp_simple");
+  nn::cli::add_standard_options(app);
+  nn::cli::add_number<std::size_t>(app, "--epochs", epochs, "passes over the four samples", 1, 1'000'000'000);
+  nn::cli::add_number<double>(app, "--lr", learning_rate, "learning rate", 1e-12, 1e6);
+  nn::cli::add_seed(app, seed);
+  nn::cli::add_text(app, "--output", output, "model file to write [none]");
+  nn::cli::add_text(app, "--log", log_path, "log file to write, a row every 1,000 epochs [none]");
+  app.add_flag("--quiet", quiet, "print the four outputs only");
+
+  return nn::cli::run(app, argc, argv, [&] {
+    if (!output.empty()) nn::check_writable(output);
+    nn::LossLog log(log_path);
+
+    // Data: the truth table of XOR, in the order 00 01 10 11.
+    const nn::XorSamples samples = nn::truth_table({0, 1, 1, 0});
+
+    // Model
+    nn::SimpleRng rng(seed);
+    nn::XorNet net(4, rng);
+    if (!quiet) {
+      std::printf("network: 2 -> 4 (sigmoid) -> 1 (sigmoid), float64\n");
+      std::printf("training: SGD sample by sample, learning rate %g, %zu epochs, seed %llu\n", learning_rate,
+                  epochs, static_cast<unsigned long long>(seed));
+    }
+
+    // Loop: every 1,000 epochs a line and a row of the log.
+    double training_seconds = 0;
+    for (std::size_t done = 0; done < epochs;) {
+      const std::size_t stretch = std::min<std::size_t>(1000, epochs - done);
+      const nn::Stopwatch watch;
+      const double loss = nn::train(net, samples, stretch, learning_rate);
+      const double seconds = watch.seconds();
+      training_seconds += seconds;
+      done += stretch;
+      if (!std::isfinite(loss))
+        throw nn::Error("--lr", "the loss is no longer a number, a smaller rate helps");
+      if (!quiet)
+        std::printf("epoch %*zu  loss %.6f\n", static_cast<int>(std::to_string(epochs).size()), done, loss);
+      log.add({.epoch = done, .loss = loss, .seconds = seconds, .learning_rate = learning_rate});
+    }
+
+    // Result
+    std::size_t correct = 0;
+    for (const nn::XorSample& s : samples) {
+      const double o = net.predict(s.x0, s.x1);
+      correct += (o > 0.5) == (s.y > 0.5);
+      std::printf("%.0f xor %.0f -> %.3f\n", s.x0, s.x1, o);
+    }
+    log.save();
+    if (!output.empty()) nn::save_bin(net, output);
+    if (quiet) return;
+    std::printf("accuracy: %.0f %% (%zu of 4)\n", 25.0 * static_cast<double>(correct), correct);
+    if (!output.empty()) std::printf("wrote %s\n", output.c_str());
+    if (!log_path.empty()) std::printf("wrote %s\n", log_path.c_str());
+    std::printf("time: training %.3f s\n", training_seconds);
+  });
+}
