@@ -5,6 +5,7 @@
 // Run:     build/mlp_simple                (--help lists the options)
 // Expect:  outputs 0.011 0.990 0.990 0.010 after 1,000,000 epochs with the default seed, 42.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>

@@ -1,4 +1,14 @@
 // The kernels of nn/layers/pooled_dense.hpp.
+//
+// Forward goes sample by sample; its lanes are the classes, as they lie in w, and four filters at a time keep
+// eight sums in flight. Backward goes position by position, over all samples with ink there; its lanes are
+// the filters, so that the position's weights (C, F), their gradient and the samples' dlogits meet in
+// registers and every dlogit is loaded once for both products. Then the gradient, or the step, goes to w in
+// one pass.
+//
+// Between the two layouts stands a 4 x 4 transpose.
+//
+// Compiled for every instruction set that can be met; the best one is chosen at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/pooled_dense.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -6,6 +16,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cassert>
 
 #include "nn/layers/pooled_dense.hpp"
 
@@ -24,37 +35,32 @@ HWY_ATTR HWY_INLINE void for_class_pairs(std::size_t classes, F f) {
   const std::size_t lanes = hn::Lanes(full);
   if (classes >= lanes) {
     const std::size_t last = classes - lanes;
-    for (std::size_t k = 0; k < classes; k += 2 * lanes)
+    for (std::size_t k = 0; k < classes; k += 2 * lanes) {
       f(full, std::min(k, last), std::min(k + lanes, last));
+    }
   } else {
     for (std::size_t k = 0; k < classes; k += 2) f(single, k, std::min(k + 1, classes - 1));
   }
 }
 
-// sum over positions of one filter's weights      (P, K) -> (K)
+// sums = w added up over the positions, of one filter      (P, C) -> (C)
 HWY_ATTR void SumPositions(const float* w, std::size_t positions, std::size_t classes, float* sums) {
   for_class_pairs(classes, [&](auto d, std::size_t k0, std::size_t k1) HWY_ATTR {
-    auto even0 = hn::Zero(d), even1 = even0, odd0 = even0, odd1 = even0;
-    std::size_t p = 0;
-    for (; p + 2 <= positions; p += 2) {
-      even0 = hn::Add(even0, hn::LoadU(d, w + p * classes + k0));
-      even1 = hn::Add(even1, hn::LoadU(d, w + p * classes + k1));
-      odd0 = hn::Add(odd0, hn::LoadU(d, w + (p + 1) * classes + k0));
-      odd1 = hn::Add(odd1, hn::LoadU(d, w + (p + 1) * classes + k1));
+    auto sum0 = hn::Zero(d), sum1 = hn::Zero(d);
+    for (std::size_t p = 0; p < positions; ++p) {
+      sum0 = hn::Add(sum0, hn::LoadU(d, w + p * classes + k0));
+      sum1 = hn::Add(sum1, hn::LoadU(d, w + p * classes + k1));
     }
-    if (p < positions) {
-      even0 = hn::Add(even0, hn::LoadU(d, w + p * classes + k0));
-      even1 = hn::Add(even1, hn::LoadU(d, w + p * classes + k1));
-    }
-    hn::StoreU(hn::Add(even0, odd0), d, sums + k0);
-    hn::StoreU(hn::Add(even1, odd1), d, sums + k1);
+    hn::StoreU(sum0, d, sums + k0);
+    hn::StoreU(sum1, d, sums + k1);
   });
 }
 
+// forward of one sample: logits = blank_logits + ink w      (P, F) (F, P, C) -> (C)
 HWY_ATTR void Forward(const PooledMap& x, std::size_t s, const float* w, std::size_t classes,
                       const float* blank_logits, float* logits) {
-  const std::size_t filters = x.filters(), padded = x.padded_filters(),
-                    filter_stride = x.positions() * classes;
+  const std::size_t filters = x.filters(), padded = x.padded_filters();
+  const std::size_t filter_stride = x.positions() * classes;
   const float* inks = x.ink(s, 0);
   const auto positions = x.inked_positions(s);
   for_class_pairs(classes, [&](auto d, std::size_t k0, std::size_t k1) HWY_ATTR {
@@ -89,7 +95,7 @@ HWY_ATTR void Forward(const PooledMap& x, std::size_t s, const float* w, std::si
   });
 }
 
-// Calls f(r, c, vector of the four floats from (0, c) .. (3, c) of the tile at (r, c)) for the whole 4 x 4
+// Calls f(tag, r, c, column) with four elements of a column, (r, c) .. (r + 3, c), for all whole 4 x 4
 // tiles of a matrix, and f(r, c, single float) for the rest.
 template <class F>
 HWY_ATTR HWY_INLINE void for_transposed(const float* m, std::size_t stride, std::size_t rows,
@@ -121,13 +127,14 @@ HWY_ATTR HWY_INLINE void for_transposed(const float* m, std::size_t stride, std:
   }
 }
 
-// One position: dink and dw from kCount classes      w, dw: (K, F)
+// backward of one position, kCount of the classes: dink = dlogits w^T, dw = (blank + ink)^T dlogits, where
+// blank meets the sum of all dlogits, which is db.      w, dw: (C, F)
 template <int kCount>
 HWY_ATTR HWY_NOINLINE void BackwardClasses(PooledMap& x, std::size_t p, std::size_t first, const float* w,
                                            const float* dlogits, std::size_t classes, const float* db,
                                            float* dw) {
   const Filters d;
-  const std::size_t padded = x.padded_filters(), sample_stride = x.positions() * padded;
+  const std::size_t padded = x.padded_filters(), sample_stride = x.sample_stride();
   const auto samples = x.inked_samples(p);
   w += first * padded;
   dw += first * padded;
@@ -165,7 +172,7 @@ template <bool kOverwrite>
 HWY_ATTR void Backward(PooledMap& x, std::size_t row, const float* w, const float* dlogits,
                        std::size_t classes, const float* db, float scale, float* out, float* scratch) {
   const std::size_t padded = x.padded_filters(), filter_stride = x.positions() * classes;
-  float *w_here = scratch, *dw_here = scratch + classes * padded;  // (K, F)
+  float *w_here = scratch, *dw_here = scratch + classes * padded;  // (C, F)
   for (std::size_t p = row * x.columns(); p < (row + 1) * x.columns(); ++p) {
     for_transposed(w + p * classes, filter_stride, x.filters(), classes,
                    [&](auto d, std::size_t f, std::size_t k, auto v)

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "nn/data/intensity.hpp"
 #include "nn/layers/sparse_dense.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -171,12 +172,6 @@ std::size_t width(std::size_t block, std::size_t outputs) {
 }  // namespace
 
 void SparseBatch::list_ink(const Batch& batch, std::size_t stretch) {
-  static const std::array<float, 256> intensity = [] {
-    std::array<float, 256> table;
-    for (int byte = 0; byte < 256; ++byte)
-      table[static_cast<std::size_t>(byte)] = static_cast<float>(byte) / 255.0f;
-    return table;
-  }();
   assert(batch.size <= capacity_ && batch.pixels.size() == batch.size * pixels_);
   if (stretch == 0) samples_ = batch.size;
   const std::size_t words = (pixels_ + 7) / 8;  // of eight pixels, which are mostly all paper
@@ -193,7 +188,7 @@ void SparseBatch::list_ink(const Batch& batch, std::size_t stretch) {
       for (std::size_t i = 0; i < in_word; i += 2) {  // a pair without ink is written, too, but not counted:
         const std::size_t pair = (p + i) / 2;         // cheaper than a branch that nobody can foresee
         const std::uint8_t left = image[p + i], right = i + 1 < in_word ? image[p + i + 1] : std::uint8_t{0};
-        entries_[pair * capacity_ + counts_[pair]] = {s, intensity[left], intensity[right]};
+        entries_[pair * capacity_ + counts_[pair]] = {s, kIntensity[left], kIntensity[right]};
         counts_[pair] += (left | right) != 0;
       }
     }

@@ -1,10 +1,9 @@
-#include <hwy/highway.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "catch.hpp"
 #include "gradient_check.hpp"
+#include "instruction_sets.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
 #include "nn/models/cnn.hpp"
 #include "nn/models/model.hpp"
@@ -16,34 +15,18 @@ static_assert(Model<Cnn>);
 
 namespace {
 
-template <class F>
-void with_every_instruction_set(F test) {
-  for (std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS; targets != 0; targets &= targets - 1) {
-    hwy::SetSupportedTargetsForTest(targets & -targets);
-    INFO(hwy::TargetName(targets & -targets));
-    test();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-}
-
-Floats random_floats(std::size_t n, float range, SimpleRng& rng) {
-  Floats values(n);
-  for (float& v : values) v = rng.range(-range, range);
-  return values;
-}
-
 // A network with biases on both sides of 0, a batch whose second image has no ink and whose third is full of
 // it, and random dlogits.
 struct Case {
   Case(const CnnShape& shape, std::size_t samples, float ink = 0.2f)
       : rng(7), model(shape, rng), images(samples, shape.height * shape.width, shape.classes, rng, ink) {
     for (Tensor* t : model.tensors()) {
-      if (t->shape.size() == 1) t->value = random_floats(t->value.size(), 0.3f, rng);
+      if (t->shape.size() == 1) t->value = test::random_floats(t->value.size(), 0.3f, rng);
     }
     const std::size_t size = shape.height * shape.width;
     if (samples > 1) std::fill_n(&images.pixels[size], size, std::uint8_t{0});
     if (samples > 2) std::fill_n(&images.pixels[2 * size], size, std::uint8_t{255});
-    dlogits = random_floats(samples * shape.classes, 1.0f, rng);
+    dlogits = test::random_floats(samples * shape.classes, 1.0f, rng);
   }
 
   const Tensor& tensor(std::size_t i) { return *model.tensors()[i]; }
@@ -80,7 +63,7 @@ void require_same_as_plain(Case& c, ThreadTeam& team) {
     logits.insert(logits.end(), sample.begin(), sample.end());
     plain.backward(batch.image(s), std::span(c.dlogits).subspan(s * classes, classes), expected);
   }
-  with_every_instruction_set([&] {
+  test::with_every_instruction_set([&] {
     REQUIRE(max_error(c.model.forward(batch, team), logits) < 1e-5);
     c.model.backward(batch, c.dlogits, team);
     REQUIRE(max_error(c.tensor(0).grad, expected.conv_w) < 1e-5);
@@ -147,7 +130,7 @@ TEST_CASE("Every tensor of the CNN passes the gradient check") {
       sum += static_cast<double>(z[i]) * static_cast<double>(c.dlogits[i]);
     return sum;
   };
-  with_every_instruction_set([&] {
+  test::with_every_instruction_set([&] {
     loss();
     c.model.backward(batch, c.dlogits, team);
     // So small a step that no winner changes here; what a float's 24 bits leave of the difference is enough.
@@ -160,7 +143,7 @@ TEST_CASE("backward_and_descend is backward and a step") {
   for (const CnnShape& shape : kShapes) {
     Case c(shape, 17), fused(shape, 17);
     const Batch batch = c.images.batch();
-    with_every_instruction_set([&] {
+    test::with_every_instruction_set([&] {
       c.model.forward(batch, team);
       c.model.backward(batch, c.dlogits, team);
       for (Tensor* t : c.model.tensors()) descend(*t, 0.01f);

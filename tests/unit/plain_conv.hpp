@@ -1,6 +1,7 @@
 // The plain definition of the convolutional network's layers, one sample at a time, in double.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

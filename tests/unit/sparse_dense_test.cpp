@@ -1,22 +1,15 @@
 #include "nn/layers/sparse_dense.hpp"
 
-#include <hwy/targets.h>
-
 #include <cmath>
 
 #include "catch.hpp"
 #include "gradient_check.hpp"
+#include "instruction_sets.hpp"
 #include "plain_matmul.hpp"
 
 using namespace nn;
 
 namespace {
-
-Floats random_floats(std::size_t n, SimpleRng& rng) {
-  Floats values(n);
-  for (float& v : values) v = rng.range(-1.0f, 1.0f);
-  return values;
-}
 
 double max_difference(const Floats& a, const Floats& b) {
   REQUIRE(a.size() == b.size());
@@ -34,8 +27,9 @@ void compare_with_dense(std::size_t samples, std::size_t pixels, std::size_t out
   const test::RandomBatch random(samples, pixels, 10, rng, ink);
   Floats x(samples * pixels);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(random.pixels[i]) / 255.0f;
-  const Floats w = random_floats(pixels * outputs, rng), b = random_floats(outputs, rng),
-               dy = random_floats(samples * outputs, rng);
+  const Floats w = test::random_floats(pixels * outputs, 1.0f, rng),
+               b = test::random_floats(outputs, 1.0f, rng),
+               dy = test::random_floats(samples * outputs, 1.0f, rng);
 
   SparseBatch sparse;
   sparse.reserve(samples + 2, pixels);
@@ -62,9 +56,7 @@ void compare_with_dense(std::size_t samples, std::size_t pixels, std::size_t out
 }  // namespace
 
 TEST_CASE("the sparse dense layer equals three loops, with every instruction set of this machine") {
-  for (std::int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1) {
-    hwy::SetSupportedTargetsForTest(targets & -targets);
-    INFO(hwy::TargetName(targets & -targets));
+  test::with_every_instruction_set([] {
     for (const std::size_t samples : {1u, 3u, 17u}) {
       for (const std::size_t outputs : {1u, 3u, 17u, 64u, 131u}) {
         compare_with_dense(samples, 49, outputs, 0.3f);
@@ -74,6 +66,5 @@ TEST_CASE("the sparse dense layer equals three loops, with every instruction set
     compare_with_dense(64, 784, 96, 0.0f);
     compare_with_dense(64, 17, 96, 1.0f);
     compare_with_dense(5, 1, 3, 1.0f);
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }

@@ -46,7 +46,7 @@ class MnistProgram {
     executable_ = argv[0];
     return cli::run(app, argc, argv, [&] {
       check_writable(output);
-      check_writable(log_path);
+      log_ = LossLog(log_path);
       body();
     });
   }
@@ -77,13 +77,12 @@ class MnistProgram {
   void train(M& model, const Dataset& data, SimpleRng& rng, ThreadTeam& team) {
     const Stopwatch watch;
     Progress progress(options.epochs, quiet);
-    LossLog log(log_path);
     TrainingObserver observer;
     observer.on_batch = [&](auto... how_far) { progress.batch_done(how_far...); };
     observer.on_epoch = [&](const EpochReport& report) {
       progress.epoch_done(report);
-      log.add(report);
-      log.save();  // after every epoch: others may be following it
+      log_.add(report);
+      log_.save();  // after every epoch: others may be following it
     };
     nn::train(model, data, options, rng, team, observer);
     training_seconds_ = watch.seconds();
@@ -95,6 +94,8 @@ class MnistProgram {
     const Evaluation result = evaluate(model, data, team);
     const double testing_seconds = watch.seconds();
     const std::size_t bytes = save_bin(model, output);
+    log_.set_test_accuracy(result.accuracy());
+    log_.save();
     std::printf("test accuracy: %.2f %% (%zu of %zu), loss %.6f\n", 100 * result.accuracy(), result.correct,
                 result.images, result.loss);
     say("wrote %s (%zu bytes) and %s\n", output.c_str(), bytes, log_path.c_str());
@@ -123,6 +124,7 @@ class MnistProgram {
   }
 
   std::string executable_;
+  LossLog log_{""};
   double loading_seconds_ = 0, training_seconds_ = 0;
 };
 

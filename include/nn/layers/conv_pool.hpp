@@ -5,15 +5,12 @@
 // stored.
 #pragma once
 
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "nn/core/matmul.hpp"
 #include "nn/core/tensor.hpp"
-#include "nn/data/batches.hpp"
 #include "nn/layers/pooled_map.hpp"
 
 namespace nn {
@@ -28,6 +25,7 @@ struct ConvPoolShape {
   std::size_t taps() const { return kernel * kernel; }
 };
 
+// B samples, F filters, P = rows x columns positions; y is (B, P, F), as pooled_map.hpp keeps it.
 class ConvPool {
  public:
   explicit ConvPool(const ConvPoolShape& shape);
@@ -53,7 +51,7 @@ class ConvPool {
 
   const ConvPoolShape& shape() const { return shape_; }
 
-  // For the kernels. Images are padded on all sides and their rows filled up to whole vectors.
+  // For the kernels. Images are padded with paper on all sides, their rows to whole units of 32 pixels.
   static constexpr std::size_t kRowUnit = 32;
   std::size_t stride() const { return stride_; }
   std::size_t padded_image() const { return (2 * shape_.rows() + shape_.kernel - 1) * stride_; }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "nn/core/matmul.hpp"
 #include "nn/core/tensor.hpp"
 #include "nn/data/batches.hpp"
+#include "nn/data/intensity.hpp"
 
 namespace nn {
 
@@ -67,8 +69,7 @@ class InkedTokens {
     }
     if (ink == 0) return false;
     for (std::size_t y = 0; y < grid_.patch; ++y) {
-      for (std::size_t x = 0; x < grid_.patch; ++x)
-        *out++ = static_cast<float>(corner[y * grid_.width + x]) / 255.0f;
+      for (std::size_t x = 0; x < grid_.patch; ++x) *out++ = kIntensity[corner[y * grid_.width + x]];
     }
     return true;
   }

@@ -4,17 +4,15 @@
 // needs nothing but the sum of each filter's weights over all positions.
 #pragma once
 
-#include <cassert>
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "nn/core/tensor.hpp"
 #include "nn/layers/pooled_map.hpp"
 
 namespace nn {
 
-// P positions, F filters, K classes. Weights are (F, P, K): an input's weights lie side by side.
+// B samples, P positions, F filters, C classes. Weights are (F, P, C): an input's weights lie side by side.
 class PooledDense {
  public:
   PooledDense(const PooledMap& x, std::size_t classes)
@@ -26,11 +24,11 @@ class PooledDense {
   // To be called before the forward passes of a batch: what all samples share.
   void load_weights(std::span<const float> w, std::span<const float> b, const PooledMap& x);
 
-  // forward: logits = x w + b, of one sample      (P, F) (F, P, K) + (K) -> (K), overwritten
+  // forward: logits = x w + b, of one sample      (P, F) (F, P, C) + (C) -> (C), overwritten
   void forward(const PooledMap& x, std::size_t sample, std::span<const float> w,
                std::span<float> logits) const;
 
-  // backward: x.dblank and db, from the whole batch      (B, K) -> (F), (K), overwritten
+  // backward: x.dblank and db, from the whole batch      (B, C) -> (F), (C), overwritten
   void backward_blank(PooledMap& x, std::span<const float> dlogits, std::span<float> db) const;
 
   // backward: x.dink = dlogits w^T, dw = x^T dlogits, for one row of positions, after backward_blank.
@@ -46,9 +44,9 @@ class PooledDense {
 
  private:
   std::size_t classes_;
-  Floats sums_;          // (F, K), of the weights over all positions, for filters whose blank is not 0
-  Floats blank_logits_;  // (K)
-  Floats scratch_;       // (rows, 2, K, F)
+  Floats sums_;          // (F, C), of the weights over all positions, for filters whose blank is not 0
+  Floats blank_logits_;  // (C)
+  Floats scratch_;       // (rows, 2, C, F): w and dw of the position that a row is at
 };
 
 }  // namespace nn

@@ -9,7 +9,6 @@
 // dblank = the sum of dy over all samples and positions.
 #pragma once
 
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>

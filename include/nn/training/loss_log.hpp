@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "nn/files/atomic_file.hpp"
 #include "nn/training/train.hpp"
@@ -19,21 +20,27 @@ class LossLog {
   }
 
   // A row more, in memory.
-  void add(const EpochReport& r) {
-    char row[256];
-    std::snprintf(row, sizeof row, "%zu,%.6f,%.6f,%.6f,%.6f,%.6f,%.9g\n", r.epoch, r.loss, r.seconds,
-                  r.validation_loss, r.validation_accuracy, r.test_accuracy, r.learning_rate);
-    text_ += row;
-  }
+  void add(const EpochReport& report) { rows_.push_back(report); }
+
+  // What the test at the end of a run found belongs to the last epoch's model.
+  void set_test_accuracy(double accuracy) { rows_.back().test_accuracy = accuracy; }
 
   // The file then holds this run's rows and no others. Throws Error if it cannot be written.
   void save() const {
-    if (!path_.empty()) write_atomically(path_, text_);
+    if (path_.empty()) return;
+    std::string text = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n";
+    for (const EpochReport& r : rows_) {
+      char row[256];
+      std::snprintf(row, sizeof row, "%zu,%.6f,%.6f,%.6f,%.6f,%.6f,%.7g\n", r.epoch, r.loss, r.seconds,
+                    r.validation_loss, r.validation_accuracy, r.test_accuracy, r.learning_rate);
+      text += row;
+    }
+    write_atomically(path_, text);
   }
 
  private:
   std::string path_;
-  std::string text_ = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n";
+  std::vector<EpochReport> rows_;
 };
 
 }  // namespace nn
