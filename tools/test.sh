@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs what the tests lack, then runs all of them; a step that fails does not keep the next from running.
+# Usage: tools/test.sh [--fast]      --fast: only the Release build with its tests, and the Python tests
+set -euo pipefail
+# shellcheck source=tools/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+cd "$root"
+
+test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb)
+
+check_shell() { shellcheck -x tools/*.sh .ci/run; }
+
+# Versions of clang-format disagree about details, so only the one of Debian 12 can fail the step; others warn.
+check_cpp_format() {
+  local command=(clang-format --dry-run)
+  ! command -v clang-format-14 >/dev/null || command=(clang-format-14 --dry-run -Werror)
+  find include src tests -name '*.[ch]pp' -exec "${command[@]}" {} +
+}
+
+# test_build DIR TARGET [CMAKE_OPTION...]: builds TARGET with warnings as errors and runs the unit tests.
+test_build() {
+  local dir=$1 target=$2
+  shift 2
+  configure "$dir" -DNN_BUILD_TESTS=ON -DNN_WARNINGS_AS_ERRORS=ON "$@"
+  build "$dir" --target "$target"
+  ctest --test-dir "$dir" --no-tests=error --output-on-failure --parallel "$jobs"
+}
+
+# Without the user's display, so that the windows open on a virtual one that the tests start.
+test_python() {
+  python_environment requirements.txt tests/python/requirements.txt
+  env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python
+}
+
+# step NAME COMMAND...: in a subshell, so that a `die` ends the step and not the run.
+passed=0 failed=0 summary=
+step() {
+  local name=$1 start=$SECONDS result=passed
+  shift
+  printf '\n== %s\n' "$name"
+  if ("$@"); then passed=$((passed + 1)); else failed=$((failed + 1)) result=FAILED; fi
+  summary+=$(printf '%s %5d s  %s' "$result" $((SECONDS - start)) "$name")$'\n'
+}
+
+case ${1:-} in
+  '' | --fast) ;;
+  *) sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+esac
+
+need_packages "${cxx_packages[@]}" "${python_packages[@]}" "${test_packages[@]}"
+if [[ ${1:-} != --fast ]]; then
+  step "shell scripts: shellcheck" check_shell
+  step "C++ layout: clang-format" check_cpp_format
+fi
+step "C++, Release: unit tests" test_build build all -DCMAKE_BUILD_TYPE=Release
+if [[ ${1:-} != --fast ]]; then
+  step "C++, any CPU (no -march=native): unit tests" test_build build-portable unit_tests -DCMAKE_BUILD_TYPE=Release -DNN_NATIVE=OFF
+  # Not RelWithDebInfo, which would switch the assertions off.
+  step "C++, address and undefined-behaviour sanitizers: unit tests" \
+    test_build build-sanitize unit_tests -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' -DNN_SANITIZE=ON
+  step "C++, clang: unit tests" test_build build-clang all -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++
+fi
+step "Programs and Python tools: pytest" test_python
+
+printf '\n%s%d passed, %d failed\n' "$summary" "$passed" "$failed"
+((failed == 0))
