@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("NN_BUILD_DIR", "build")
+from support import BUILD, ROOT, error_line, write_idx
+
 MNIST_PROGRAMS = ["mnist_mlp", "mnist_cnn", "mnist_attention_pool"]
 MODEL_BYTES = {"mnist_mlp": 3_256_412, "mnist_cnn": 126_188, "mnist_attention_pool": 271_460}
 
@@ -23,11 +23,6 @@ MODEL_BYTES = {"mnist_mlp": 3_256_412, "mnist_cnn": 126_188, "mnist_attention_po
 def run(program: str, *args: str | Path, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     command = [str(BUILD / program), *map(str, args)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    magic = 0x803 if array.ndim == 3 else 0x801
-    path.write_bytes(struct.pack(f">{array.ndim + 1}I", magic, *array.shape) + array.astype(np.uint8).tobytes())
 
 
 def small_mnist(folder: Path, count: int = 600) -> Path:
@@ -46,14 +41,6 @@ def small_mnist(folder: Path, count: int = 600) -> Path:
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_mnist(tmp_path_factory.mktemp("small") / "data")
-
-
-def error_line(result: subprocess.CompletedProcess[str], program: str, status: int) -> str:
-    """The one line on stderr, after its status and form were checked."""
-    lines = result.stderr.splitlines()
-    assert result.returncode == status, result
-    assert len(lines) == 1 and lines[0].startswith(f"{program}: error: "), result.stderr
-    return lines[0].removeprefix(f"{program}: error: ")
 
 
 def test_the_data_is_mnist() -> None:

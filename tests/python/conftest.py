@@ -1,0 +1,50 @@
+"""The screen, and the models and logs that the real programs make in one epoch of the real data."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import virtual_display
+from errors import InputError
+from support import BUILD, DATA
+
+
+class Run(NamedTuple):
+    """What a program wrote."""
+
+    model: Path
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def build() -> Path:
+    """The folder of the built programs; without one the tests that need it are skipped."""
+    if not BUILD.is_dir():
+        pytest.skip(f"{BUILD} is not there: build the programs, or set NN_BUILD_DIR")
+    return BUILD
+
+
+@pytest.fixture(scope="session")
+def runs(build: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """One epoch of each MNIST program."""
+    folder = tmp_path_factory.mktemp("runs")
+    made = {}
+    for program in ("mnist_mlp", "mnist_cnn", "mnist_attention_pool"):
+        run = Run(folder / f"{program}.bin", folder / f"{program}.txt")
+        files = ["--data-dir", DATA, "--output", run.model, "--log", run.log]
+        subprocess.run([build / program, "--epochs", "1", "--quiet", *files], check=True, cwd=folder)
+        made[program] = run
+    return made
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str | None]:
+    """A display for windows; a test that needs one fails without Xvfb, it is not skipped."""
+    try:
+        with virtual_display.display() as name:
+            yield name
+    except InputError as error:
+        pytest.fail(str(error))

@@ -1,0 +1,50 @@
+"""What several tests need: running a tool as a user does, and writing small files of each format."""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tools"
+DATA = ROOT / "data"
+GOLDEN = ROOT / "tests" / "golden"
+BUILD = ROOT / os.environ.get("NN_BUILD_DIR", "build")
+
+LOG_HEADER = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n"
+GOOD_LOG = LOG_HEADER + "1,0.8,2.5,nan,nan,nan,0.01\n2,0.4,1.5,nan,nan,0.925,0.01\n"
+
+
+def run_tool(
+    name: str, *args: object, cwd: Path, **environment: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Runs tools/NAME.py in `cwd`; an environment variable that is None is removed."""
+    variables = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    command = [sys.executable, TOOLS / f"{name}.py", *map(str, args)]
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=120)
+
+
+def error_line(result: subprocess.CompletedProcess[str], program: str, status: int = 1) -> str:
+    """What a failed tool says after `PROGRAM: error: `, once its status and form are checked."""
+    lines = result.stderr.splitlines()
+    assert result.returncode == status, result
+    assert len(lines) == 1 and lines[0].startswith(f"{program}: error: "), result.stderr
+    assert result.stdout == ""
+    return lines[0].removeprefix(f"{program}: error: ")
+
+
+def write_idx(path: Path, values: np.ndarray) -> Path:
+    """Images (count, rows, columns) or labels (count) as an IDX file."""
+    header = struct.pack(f">{values.ndim + 1}I", 0x800 + values.ndim, *values.shape)
+    path.write_bytes(header + values.astype(np.uint8).tobytes())
+    return path
+
+
+def write_mlp(path: Path, inputs: int = 784, hidden: int = 3, outputs: int = 10, weight: float = 0.5) -> Path:
+    """A model of mnist_mlp whose every parameter is `weight`."""
+    count = (inputs + 1) * hidden + (hidden + 1) * outputs
+    path.write_bytes(struct.pack("<3i", inputs, hidden, outputs) + np.full(count, weight, "<f8").tobytes())
+    return path
