@@ -74,10 +74,11 @@ int main(int argc, char** argv) {
     }
     log.save();
     if (!output.empty()) nn::save_bin(net, output);
-    if (quiet) return;
+    if (quiet) return nn::cli::kDone;
     std::printf("accuracy: %.0f %% (%zu of 4)\n", 25.0 * static_cast<double>(correct), correct);
     if (!output.empty()) std::printf("wrote %s\n", output.c_str());
     if (!log_path.empty()) std::printf("wrote %s\n", log_path.c_str());
     std::printf("time: training %.3f s\n", training_seconds);
+    return nn::cli::kDone;
   });
 }

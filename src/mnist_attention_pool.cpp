@@ -30,11 +30,9 @@ int main(int argc, char** argv) {
         {.height = train.images.rows, .width = train.images.cols, .classes = train.classes}, rng);
     program.describe("49 patches of 4x4 -> attention, width 64 -> ReLU 128 -> mean -> 10 (softmax)", model);
 
-    // Loop: forward, loss, backward, update; see nn/training/train.hpp.
+    // Loop and result: forward, loss, backward, update, as nn/training/train.hpp has it; then how well the
+    // network does on digits it has not seen, and the model for others to use.
     nn::ThreadTeam team(program.threads);
-    program.train(model, train, rng, team);
-
-    // Result
-    program.test_and_save(model, test, team);
+    return program.train_and_test(model, train, test, rng, team);
   });
 }

@@ -30,11 +30,9 @@ int main(int argc, char** argv) {
                   rng);
     program.describe("conv 8 x 3x3 -> ReLU -> max-pool 2x2 -> 10 (softmax)", model);
 
-    // Loop: forward, loss, backward, update; see nn/training/train.hpp.
+    // Loop and result: forward, loss, backward, update, as nn/training/train.hpp has it; then how well the
+    // network does on digits it has not seen, and the model for others to use.
     nn::ThreadTeam team(program.threads);
-    program.train(model, train, rng, team);
-
-    // Result
-    program.test_and_save(model, test, team);
+    return program.train_and_test(model, train, test, rng, team);
   });
 }

@@ -24,11 +24,9 @@ int main(int argc, char** argv) {
     nn::Mlp model({train.image_size(), hidden, train.classes}, rng);
     program.describe("784 -> 512 (ReLU) -> 10 (softmax)", model);
 
-    // Loop: forward, loss, backward, update; see nn/training/train.hpp.
+    // Loop and result: forward, loss, backward, update, as nn/training/train.hpp has it; then how well the
+    // network does on digits it has not seen, and the model for others to use.
     nn::ThreadTeam team(program.threads);
-    program.train(model, train, rng, team);
-
-    // Result: how well it does on digits it has not seen, and the model for others to use.
-    program.test_and_save(model, test, team);
+    return program.train_and_test(model, train, test, rng, team);
   });
 }

@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
   try {
     if (argc != 4) throw nn::Error("dump_logits", "expected MODEL IMAGES COUNT");
     nn::AnyModel model = nn::load_bin(argv[1]);
-    const nn::IdxImages images = nn::read_idx_images(argv[2]);
+    const nn::Images images = nn::read_idx_images(argv[2]);
     const std::size_t count = std::min<std::size_t>(images.count, std::strtoul(argv[3], nullptr, 10));
     const std::vector<std::uint8_t> no_labels(count);
     nn::ThreadTeam team(1);

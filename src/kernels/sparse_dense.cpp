@@ -13,6 +13,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "nn/data/intensity.hpp"
@@ -98,8 +99,8 @@ HWY_ATTR void Forward(const SparseBatch& x, ConstMatrix w, const float* b, Matri
       for (const SparseBatch::Entry& e : entries) {
         float* sum = &sums[e.sample * kColumnBlock + c];
         Vectors row = Vectors::load(d, sum);
-        row.add(hn::Set(d, e.left), left);
-        row.add(hn::Set(d, e.right), right);
+        row.add(hn::Set(d, kIntensity[e.left]), left);
+        row.add(hn::Set(d, kIntensity[e.right]), right);
         row.store(d, sum);
       }
     }
@@ -136,8 +137,8 @@ HWY_ATTR void AddOuter(const SparseBatch& x, ConstMatrix dy, float rate, Matrix 
       }
       for (const SparseBatch::Entry& e : entries) {
         const Vectors row = Vectors::load(d, &scaled[e.sample * kColumnBlock + c]);
-        l.add(hn::Set(d, e.left), row);
-        r.add(hn::Set(d, e.right), row);
+        l.add(hn::Set(d, kIntensity[e.left]), row);
+        r.add(hn::Set(d, kIntensity[e.right]), row);
       }
       l.store(d, left_row);
       if (right != nullptr) r.store(d, right);
@@ -174,6 +175,7 @@ std::size_t width(std::size_t block, std::size_t outputs) {
 void SparseBatch::list_ink(const Batch& batch, std::size_t stretch) {
   assert(batch.size <= capacity_ && batch.pixels.size() == batch.size * pixels_);
   if (stretch == 0) samples_ = batch.size;
+  static_assert(std::endian::native == std::endian::little, "the first pixel is a word's lowest byte");
   const std::size_t words = (pixels_ + 7) / 8;  // of eight pixels, which are mostly all paper
   const std::size_t begin = words * stretch / kStretches * 8;
   const std::size_t end = std::min(pixels_, words * (stretch + 1) / kStretches * 8);
@@ -185,11 +187,12 @@ void SparseBatch::list_ink(const Batch& batch, std::size_t stretch) {
       std::uint64_t word = 0;
       std::memcpy(&word, image + p, in_word);
       if (word == 0) continue;
-      for (std::size_t i = 0; i < in_word; i += 2) {  // a pair without ink is written, too, but not counted:
-        const std::size_t pair = (p + i) / 2;         // cheaper than a branch that nobody can foresee
-        const std::uint8_t left = image[p + i], right = i + 1 < in_word ? image[p + i + 1] : std::uint8_t{0};
-        entries_[pair * capacity_ + counts_[pair]] = {s, kIntensity[left], kIntensity[right]};
-        counts_[pair] += (left | right) != 0;
+      // A pair without ink is written, too, but not counted: cheaper than a branch that nobody can foresee.
+      for (std::size_t pair = p / 2; pair < (p + in_word + 1) / 2; ++pair, word >>= 16) {
+        const std::uint32_t left_and_right = word & 0xffff;
+        std::uint32_t& count = counts_[pair];
+        entries_[pair * capacity_ + count] = std::bit_cast<Entry>(s | left_and_right << 16);
+        count += left_and_right != 0;
       }
     }
   }

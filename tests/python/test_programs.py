@@ -7,8 +7,10 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -217,9 +219,74 @@ def test_help_and_version(program: str, tmp_path: Path) -> None:
 
 
 def test_nan_loss_is_told(small_data: Path, tmp_path: Path) -> None:
-    result = run("mnist_mlp", "--lr", "1e6", "--epochs", "20", "--data-dir", small_data, "--quiet", cwd=tmp_path)
-    assert re.match(r"training: the loss is .*nan in epoch \d+, expected a finite number", error_line(result, "mnist_mlp", 1))
+    result = run("mnist_mlp", "--lr", "1e6", "--data-dir", small_data, "--quiet", cwd=tmp_path)
+    assert re.match(r"training: the loss is no longer a number in epoch 1, ", error_line(result, "mnist_mlp", 1))
     assert not (tmp_path / "mnist_model.bin").exists()
+
+
+def test_nan_loss_keeps_the_last_good_model(small_data: Path, tmp_path: Path) -> None:
+    """The rate rises until the loss overflows, some epochs into the run."""
+    result = run("mnist_mlp", "--lr", "1e6", "--schedule", "cosine", "--warmup", "20",
+                 "--batch-size", "600", "--epochs", "40", "--data-dir", small_data, "--quiet", cwd=tmp_path)
+    assert result.returncode == 1 and result.stdout.startswith("test accuracy: ")
+    assert re.search(r"training: the loss is no longer a number after epoch \d+, whose model is kept in "
+                     r"mnist_model.bin", result.stderr)
+    assert (tmp_path / "mnist_model.bin").stat().st_size == MODEL_BYTES["mnist_mlp"]
+
+
+@pytest.mark.parametrize("program", MNIST_PROGRAMS)
+def test_ctrl_c_saves_and_reports(program: str, tmp_path: Path) -> None:
+    process = subprocess.Popen([BUILD / program, "--epochs", "1000", "--data-dir", ROOT / "data", "--output", "m.bin",
+                                "--log", "l.txt"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("training:"):
+            pass
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "interrupted in epoch" in out and "test accuracy:" in out
+    assert (tmp_path / "m.bin").stat().st_size == MODEL_BYTES[program]
+
+
+@pytest.mark.parametrize(("program", "args"), [
+    ("mnist_mlp", ["--optimizer", "adam", "--lr", "0.001"]),
+    ("mnist_mlp", ["--optimizer", "nesterov", "--schedule", "cosine", "--augment", "shift=2,rotate=10"]),
+    ("mnist_cnn", ["--optimizer", "adamw", "--lr", "0.002", "--weight-decay", "0.01", "--clip-norm", "1"]),
+    ("mnist_attention_pool", ["--optimizer", "momentum", "--schedule", "one-cycle", "--warmup", "1"]),
+])
+def test_choices_train_to_the_same_bits_for_any_threads(program: str, args: list[str], small_data: Path,
+                                                        tmp_path: Path) -> None:
+    models = []
+    for threads in ("1", "2", "3"):
+        result = run(program, "--epochs", "3", "--validation", "0.1", "--patience", "5", "--test-each-epoch", *args,
+                     "--threads", threads, "--data-dir", small_data, "--output", "m.bin", "--log", "l.txt", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        models.append((tmp_path / "m.bin").read_bytes())
+    assert models[0] == models[1] == models[2]
+    log = np.loadtxt(tmp_path / "l.txt", delimiter=",")
+    assert log.shape == (3, 7) and np.isfinite(log).all()
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (["--optimizer", "adams"], "--optimizer: found 'adams', expected one of sgd, momentum, nesterov, adam, adamw"),
+    (["--schedule", "x"], "--schedule: found 'x', expected one of constant, step"),
+    (["--momentum", "1"], "--momentum: found '1', expected a number from 0 to 0.9999"),
+    (["--validation", "-1"], "--validation: found '-1', expected a number from 0"),
+    (["--augment", "shift=999"], "--augment: "),
+    (["--augment", "blur=1"], "--augment: "),
+    (["--classes", "257"], "--classes: found '257'"),
+])
+def test_bad_training_options(args: list[str], said: str, tmp_path: Path) -> None:
+    assert error_line(run("mnist_cnn", *args, cwd=tmp_path), "mnist_cnn", 2).startswith(said)
+
+
+def test_validation_larger_than_the_data(small_data: Path, tmp_path: Path) -> None:
+    result = run("mnist_mlp", "--validation", "600", "--quiet", "--data-dir", small_data, cwd=tmp_path)
+    assert error_line(result, "mnist_mlp", 1).startswith("--validation: found 600, expected fewer than the 600")
 
 
 def test_mlp_simple_learns_xor(tmp_path: Path) -> None:

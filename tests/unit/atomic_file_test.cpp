@@ -8,7 +8,7 @@
 #include "temporary_folder.hpp"
 
 using namespace nn;
-using Catch::Matchers::Contains;
+using nn::test::contains;
 namespace fs = std::filesystem;
 
 namespace {
@@ -53,15 +53,15 @@ TEST_CASE("permissions and links survive a replacement") {
 TEST_CASE("what cannot be written is refused") {
   const test::TemporaryFolder folder;
   test::write_file(folder / "file", "old");
-  CHECK_THAT(test::error_of([&] { check_writable(folder / "file/inside"); }), Contains("cannot be written"));
-  CHECK_THAT(test::error_of([&] { check_writable(folder.path()); }), Contains("is a folder"));
-  CHECK_THAT(test::error_of([&] { check_writable(""); }), Contains("is empty"));
+  CHECK_THAT(test::error_of([&] { check_writable(folder / "file/inside"); }), contains("cannot be written"));
+  CHECK_THAT(test::error_of([&] { check_writable(folder.path()); }), contains("is a folder"));
+  CHECK_THAT(test::error_of([&] { check_writable(""); }), contains("is empty"));
 }
 
 #ifdef __linux__
 TEST_CASE("a full disk is told, a device is written in place") {
   CHECK_THAT(test::error_of([] { write_atomically("/dev/full", "bytes"); }),
-             Contains("/dev/full: writing failed: No space left on device"));
+             contains("/dev/full: writing failed: No space left on device"));
   write_atomically("/dev/null", "bytes");
   CHECK(fs::is_character_file("/dev/null"));
 }

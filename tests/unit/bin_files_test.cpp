@@ -6,7 +6,7 @@
 #include "temporary_folder.hpp"
 
 using namespace nn;
-using Catch::Matchers::Contains;
+using nn::test::contains;
 
 namespace {
 
@@ -75,16 +75,16 @@ TEST_CASE("a bad model file is refused") {
   };
   for (const char* name : {"mlp.bin", "cnn.bin", "attention.bin"}) {
     const std::string whole = test::file_bytes(golden + name);
-    CHECK_THAT(refusal(whole.substr(0, whole.size() - 1)), Contains("not a model file, or cut short"));
-    CHECK_THAT(refusal(whole + '\0'), Contains("not a model file, or cut short"));
-    CHECK_THAT(refusal(whole.substr(0, 10)), Contains("10 bytes"));
+    CHECK_THAT(refusal(whole.substr(0, whole.size() - 1)), contains("not a model file, or cut short"));
+    CHECK_THAT(refusal(whole + '\0'), contains("not a model file, or cut short"));
+    CHECK_THAT(refusal(whole.substr(0, 10)), contains("10 bytes"));
     std::string negative = whole;
     negative[3] = '\xff';
-    CHECK_THAT(refusal(negative), Contains("not a model file"));
+    CHECK_THAT(refusal(negative), contains("not a model file"));
     std::string nan = whole;
     nan.replace(nan.size() - 8, 8, std::string("\0\0\0\0\0\0\xf8\x7f", 8));
-    CHECK_THAT(refusal(nan), Contains("nan") && Contains("expected a finite number"));
+    CHECK_THAT(refusal(nan), contains("nan") && contains("expected a finite number"));
   }
-  CHECK_THAT(refusal(""), Contains("0 bytes"));
-  CHECK_THAT(test::error_of([&] { load_bin(folder / "none.bin"); }), Contains("no such file"));
+  CHECK_THAT(refusal(""), contains("0 bytes"));
+  CHECK_THAT(test::error_of([&] { load_bin(folder / "none.bin"); }), contains("no such file"));
 }

@@ -6,11 +6,12 @@
 
 #include "catch.hpp"
 #include "nn/core/rng.hpp"
+#include "nn/data/class_names.hpp"
 #include "nn/data/dataset.hpp"
 #include "temporary_folder.hpp"
 
 using namespace nn;
-using Catch::Matchers::Contains;
+using nn::test::contains;
 
 namespace {
 
@@ -43,14 +44,14 @@ TEST_CASE("IDX images and labels are read, plain and packed") {
   test::write_file(folder / "packed.gz", gzip(content));
   test::write_file(folder / "members.gz", gzip(content.substr(0, 20)) + gzip(content.substr(20)));
   for (const char* name : {"plain", "packed.gz", "members.gz"}) {
-    const IdxImages read = read_idx_images(folder / name);
+    const Images read = read_idx_images(folder / name);
     CHECK((read.count == 2 && read.rows == 3 && read.cols == 4));
     CHECK(read.pixels().size() == 24);
     CHECK(read.pixels().front() == 5);
     CHECK(read.pixels().back() == 5);
   }
   test::write_file(folder / "labels", labels(3, "\x01\x02\x09"));
-  const IdxLabels read = read_idx_labels(folder / "labels");
+  const Labels read = read_idx_labels(folder / "labels");
   CHECK(std::vector<int>(read.labels().begin(), read.labels().end()) == std::vector<int>{1, 2, 9});
 }
 
@@ -64,18 +65,18 @@ TEST_CASE("a bad IDX file is refused with what was found and expected") {
     CHECK(message.find('\n') == std::string::npos);
     return message;
   };
-  CHECK_THAT(refusal(""), Contains("only 0 bytes"));
+  CHECK_THAT(refusal(""), contains("only 0 bytes"));
   CHECK_THAT(refusal("PNG and so on, long enough"),
-             Contains("magic number 0x504e4720") && Contains("0x00000803"));
-  CHECK_THAT(refusal(labels(16, std::string(16, '\0'))), Contains("magic number 0x00000801"));
-  CHECK_THAT(refusal(images(2, 3, 4, 23)), Contains("announces 2 x 3 x 4 bytes, but 23 follow"));
-  CHECK_THAT(refusal(images(2, 3, 4, 25)), Contains("but 25 follow"));
-  CHECK_THAT(refusal(images(0xffffffff, 0xffffffff, 0xffffffff, 9)), Contains("but 9 follow"));
+             contains("magic number 0x504e4720") && contains("0x00000803"));
+  CHECK_THAT(refusal(labels(16, std::string(16, '\0'))), contains("magic number 0x00000801"));
+  CHECK_THAT(refusal(images(2, 3, 4, 23)), contains("announces 2 x 3 x 4 bytes, but 23 follow"));
+  CHECK_THAT(refusal(images(2, 3, 4, 25)), contains("but 25 follow"));
+  CHECK_THAT(refusal(images(0xffffffff, 0xffffffff, 0xffffffff, 9)), contains("but 9 follow"));
   CHECK_THAT(refusal(images(0x80000000, 0x80000000, 4, 0)),
-             Contains("but 0 follow"));  // product is 0 modulo 2^64
-  CHECK_THAT(refusal(images(0, 28, 28, 0)), Contains("no pixels"));
-  CHECK_THAT(test::error_of([&] { read_idx_images(folder / "missing"); }), Contains("no such file"));
-  CHECK_THAT(test::error_of([&] { read_idx_images(folder.path()); }), Contains("not a regular file"));
+             contains("but 0 follow"));  // product is 0 modulo 2^64
+  CHECK_THAT(refusal(images(0, 28, 28, 0)), contains("no pixels"));
+  CHECK_THAT(test::error_of([&] { read_idx_images(folder / "missing"); }), contains("no such file"));
+  CHECK_THAT(test::error_of([&] { read_idx_images(folder.path()); }), contains("not a regular file"));
 }
 
 TEST_CASE("damaged gzip data is refused without a large allocation") {
@@ -88,15 +89,15 @@ TEST_CASE("damaged gzip data is refused without a large allocation") {
     test::write_file(path, bytes);
     return test::error_of([&] { read_idx_images(path); });
   };
-  CHECK_THAT(refusal(whole.substr(0, 10)), Contains("cut short"));
-  CHECK_THAT(refusal(whole.substr(0, whole.size() / 2)), Contains("damaged or cut short"));
-  CHECK_THAT(refusal(whole.substr(0, whole.size() - 1)), Contains("damaged or cut short"));
+  CHECK_THAT(refusal(whole.substr(0, 10)), contains("cut short"));
+  CHECK_THAT(refusal(whole.substr(0, whole.size() / 2)), contains("damaged or cut short"));
+  CHECK_THAT(refusal(whole.substr(0, whole.size() - 1)), contains("damaged or cut short"));
   CHECK_THAT(refusal(whole.substr(0, whole.size() - 4) + "\xff\xff\xff\xff"),
-             Contains("damaged or cut short"));
-  CHECK_THAT(refusal(whole + "rest"), Contains("damaged or cut short"));
+             contains("damaged or cut short"));
+  CHECK_THAT(refusal(whole + "rest"), contains("damaged or cut short"));
   std::string flipped = whole;
   flipped[whole.size() / 2] = static_cast<char>(flipped[whole.size() / 2] ^ 0x55);
-  CHECK_THAT(refusal(flipped), Contains("damaged or cut short"));
+  CHECK_THAT(refusal(flipped), contains("damaged or cut short"));
 }
 
 TEST_CASE("a data set is found in all four spellings") {
@@ -119,12 +120,119 @@ TEST_CASE("a bad data set is refused") {
   const test::TemporaryFolder folder;
   const auto refusal = [&] { return test::error_of([&] { load_idx_dataset(folder.path(), "train"); }); };
   CHECK_THAT(test::error_of([&] { load_idx_dataset(folder / "none", "train"); }),
-             Contains("no such folder") && Contains("train-images-idx3-ubyte or train-images.idx3-ubyte"));
-  CHECK_THAT(refusal(), Contains("has no train-images"));
+             contains("no such folder") && contains("train-images-idx3-ubyte or train-images.idx3-ubyte"));
+  CHECK_THAT(refusal(), contains("has no train-images"));
   test::write_file(folder / "train-images-idx3-ubyte", images(3, 2, 2, 12));
-  CHECK_THAT(refusal(), Contains("has no train-labels"));
+  CHECK_THAT(refusal(), contains("has no train-labels"));
   test::write_file(folder / "train-labels-idx1-ubyte", labels(2, "\x01\x02"));
-  CHECK_THAT(refusal(), Contains("2 labels, expected 3"));
+  CHECK_THAT(refusal(), contains("2 labels, expected 3"));
   test::write_file(folder / "train-labels-idx1-ubyte", labels(3, "\x01\x02\x0a"));
-  CHECK_THAT(refusal(), Contains("label 10, expected 0 to 9"));
+  CHECK_THAT(refusal(), contains("label 10, expected 0 to 9"));
+}
+
+namespace {
+
+// A folder with images of 1 x 2 pixels, the i-th being (i, 100 + i), and these labels.
+struct LabelledFolder {
+  LabelledFolder(const std::string& train, const std::string& test) {
+    put("train", train);
+    put("t10k", test);
+  }
+  void put(const std::string& split, const std::string& label_bytes) const {
+    const auto count = static_cast<std::uint32_t>(label_bytes.size());
+    std::string pixels = images(count, 1, 2, 0);
+    for (std::uint32_t i = 0; i < count; ++i) pixels += {static_cast<char>(i), static_cast<char>(100 + i)};
+    test::write_file(folder / (split + "-images-idx3-ubyte"), pixels);
+    test::write_file(folder / (split + "-labels-idx1-ubyte"), labels(count, label_bytes));
+  }
+  std::pair<Dataset, Dataset> load(const DataOptions& options = {}) const {
+    return load_train_and_test(folder.path(), options);
+  }
+  std::string refusal(const DataOptions& options = {}) const {
+    const std::string message = test::error_of([&] { load(options); });
+    REQUIRE(message.starts_with(folder / ""));
+    return message.substr((folder / "").size());
+  }
+  test::TemporaryFolder folder;
+};
+
+// first .. last, a byte each
+std::string count_up(int first, int last) {
+  std::string bytes;
+  for (int label = first; label <= last; ++label) bytes += static_cast<char>(label);
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("the number of classes comes from the labels, unless it is given") {
+  CHECK(LabelledFolder("\x01", "\x01").load().first.classes == 10);
+  CHECK(LabelledFolder(count_up(0, 9), "\x09").load().second.classes == 10);
+  CHECK(LabelledFolder(count_up(0, 46), "\x05").load().second.classes == 47);
+  CHECK(LabelledFolder(count_up(1, 26), "\x1a").load().first.classes == 27);  // EMNIST's letters
+  CHECK(LabelledFolder(count_up(0, 255), "\x0a").load().first.classes == 256);
+  CHECK(LabelledFolder("\x03\x05\x0f", "\x04").load({.classes = 16}).second.classes == 16);
+  CHECK(LabelledFolder("\x01\x02", "\x01").load({.classes = 3}).first.classes == 3);
+
+  const std::string train = "train-labels-idx1-ubyte: ", test = "t10k-labels-idx1-ubyte: ";
+  CHECK(LabelledFolder("\x01\x02\x0a", "\x01").refusal() ==
+        train + "label 10, expected 0 to 9, or every label from 1 to 10: 3 does not occur");
+  CHECK(LabelledFolder(std::string(5, '\x0a'), "\x01").refusal() ==
+        train + "label 10, expected 0 to 9, or every label from 1 to 10: 1 does not occur");
+  CHECK(LabelledFolder(count_up(2, 26), "\x01").refusal() ==
+        train + "label 26, expected 0 to 9, or every label from 1 to 26: 1 does not occur");
+  CHECK(LabelledFolder("\x01\x0a", "\x01").refusal({.classes = 10}) == train + "label 10, expected 0 to 9");
+  CHECK(LabelledFolder("\x01", "\x0a").refusal() == test + "label 10, expected 0 to 9");
+  CHECK(LabelledFolder(count_up(0, 12), count_up(0, 13)).refusal() == test + "label 13, expected 0 to 12");
+}
+
+TEST_CASE("the first images are kept, and the classes of all") {
+  const LabelledFolder folder(count_up(0, 11), count_up(0, 4));
+  const auto [train, test] = folder.load({.train_limit = 3, .test_limit = 5});
+  CHECK((train.size() == 3 && test.size() == 5 && train.classes == 12));
+  CHECK((train.images.pixels().size() == 6 && train.labels.labels().size() == 3));
+  CHECK((train.image(2)[0] == 2 && train.image(2)[1] == 102 && train.label(2) == 2));
+  CHECK(folder.load({.train_limit = 13}).first.size() == 12);
+  CHECK(load_idx_dataset(folder.folder.path(), "t10k", {.train_limit = 1, .test_limit = 2}).size() == 2);
+}
+
+TEST_CASE("images are transposed") {
+  const LabelledFolder folder("\x01\x02", "\x01");
+  const std::string pixels = be32(0x803) + be32(2) + be32(2) + be32(3) + count_up(1, 12);
+  test::write_file(folder.folder / "train-images-idx3-ubyte", pixels);
+  const Dataset data = load_idx_dataset(folder.folder.path(), "train", {.transpose = true});
+  CHECK((data.images.rows == 3 && data.images.cols == 2));
+  CHECK(std::vector<int>(data.images.pixels().begin(), data.images.pixels().end()) ==
+        std::vector<int>{1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12});
+  CHECK(folder.refusal() == "t10k-images-idx3-ubyte: images of 1 x 2 pixels, expected 2 x 3 as in " +
+                                (folder.folder / "train-images-idx3-ubyte"));
+}
+
+TEST_CASE("class names are read, one a line") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "names.txt";
+  const auto names = [&](const std::string& text, std::size_t classes) {
+    test::write_file(path, text);
+    return load_class_names(path, classes);
+  };
+  using Names = std::vector<std::string>;
+  CHECK(names("T-shirt/top\nTrouser\n", 2) == Names{"T-shirt/top", "Trouser"});
+  CHECK(names("\xef\xbb\xbf caf\xc3\xa9 \r\n\ttwo words\r\n\r\n", 0) == Names{"caf\xc3\xa9", "two words"});
+  CHECK(names("a", 1) == Names{"a"});
+
+  const auto refusal = [&](const std::string& text, std::size_t classes) {
+    const std::string message = test::error_of([&] { names(text, classes); });
+    CHECK(message.find('\n') == std::string::npos);
+    return message.substr((path + ": ").size());
+  };
+  CHECK(refusal("a\nb\n", 10) == "2 names, expected 10, one for each class");
+  CHECK(refusal("a\nb\n", 1) == "2 names, expected 1, one for each class");
+  CHECK(refusal("", 0) == "0 names, expected one for each class");
+  CHECK(refusal("a\n\nb\n", 2) == "line 2 is empty, expected the name of a class, each once, one a line");
+  CHECK_THAT(refusal("a\nb\na\n", 3), contains("line 3 has a again, expected"));
+  CHECK_THAT(refusal("a\n\x1b[2J\n", 2), contains("line 2 holds control characters, expected"));
+  std::string many;
+  for (int i = 0; i < 257; ++i) many += std::to_string(i) + "\n";
+  CHECK_THAT(refusal(many, 0), contains("more than 256 names, expected"));
+  CHECK_THAT(test::error_of([&] { load_class_names(folder / "missing", 0); }), contains("no such file"));
 }

@@ -2,7 +2,10 @@
 // change and with nothing else.
 #include "nn/training/train.hpp"
 
+#include <cmath>
+
 #include "catch.hpp"
+#include "nn/data/split.hpp"
 #include "nn/models/attention_pool.hpp"
 #include "nn/models/cnn.hpp"
 #include "nn/models/mlp.hpp"
@@ -25,8 +28,9 @@ std::vector<double> signature(std::size_t batch_size, std::size_t threads, MakeM
   std::vector<double> losses;
   TrainingObserver observer;
   observer.on_epoch = [&](const EpochReport& report) { losses.push_back(report.loss); };
-  train(model, mnist_test_images(), {.epochs = 2, .batch_size = batch_size, .learning_rate = 0.01f}, rng,
-        team, observer);
+  const TrainingOptions options{.epochs = 2, .batch_size = batch_size};
+  TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
+  train(model, {mnist_test_images()}, options, state, team, observer);
   return losses;
 }
 
@@ -50,11 +54,83 @@ TEST_CASE("loss signature of mnist_attention_pool") {
   CHECK(losses[1] == Approx(2.292426).margin(2e-5));
 }
 
-TEST_CASE("training stops with a message when the loss is no number") {
+TEST_CASE("when the loss is no number, training stops with the last good model") {
   SimpleRng rng(1);
   Mlp model({784, 8, 10}, rng);
   ThreadTeam team(1);
-  CHECK_THROWS_WITH(
-      train(model, mnist_test_images(), {.epochs = 3, .batch_size = 64, .learning_rate = 1e30f}, rng, team),
-      Catch::Matchers::Contains("epoch 1") && Catch::Matchers::Contains("expected a finite number"));
+  TrainingOptions options{.epochs = 3, .batch_size = 64, .learning_rate = 1e30};
+  TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
+  CHECK(train(model, {mnist_test_images()}, options, state, team) == Outcome::diverged);
+  CHECK(state.best_weights.empty());
+
+  Mlp good({784, 8, 10}, rng);
+  options.learning_rate = 0.1;
+  options.epochs = 1;
+  TrainingState later(rng, all_images(mnist_test_images()), options.optimizer);
+  REQUIRE(train(good, {mnist_test_images()}, options, later, team) == Outcome::finished);
+  const Floats kept = good.tensors()[0]->value;
+  options.epochs = 3;
+  options.learning_rate = 1e30;
+  CHECK(train(good, {mnist_test_images()}, options, later, team) == Outcome::diverged);
+  CHECK(good.tensors()[0]->value == kept);
+}
+
+TEST_CASE("an interrupted run goes on to the same bits, for every optimizer and schedule") {
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::nesterov,
+                                   OptimizerKind::adam, OptimizerKind::adamw}) {
+    for (const Schedule schedule : {Schedule::constant, Schedule::one_cycle}) {
+      TrainingOptions options{.epochs = 3, .batch_size = 64, .learning_rate = 0.003};
+      options.optimizer.kind = kind;
+      options.schedule.kind = schedule;
+      const Split split = stratified_split(mnist_test_images(), 9000, 1);
+      const auto weights = [&](std::size_t stop_every) {
+        SimpleRng rng(5);
+        Mlp model({784, 16, 10}, rng);
+        ThreadTeam team(2);
+        const TrainingData data{mnist_test_images(), split.validation};
+        TrainingState state(rng, split.training, options.optimizer);
+        TrainingObserver observer;
+        std::size_t asked = 0;
+        observer.wants_to_stop = [&] { return stop_every != 0 && ++asked % stop_every == 0; };
+        while (train(model, data, options, state, team, observer) == Outcome::interrupted) {
+        }
+        return model.tensors()[0]->value;
+      };
+      const Floats expected = weights(0);
+      for (const std::size_t stop_every : {1u, 5u, 16u}) CHECK(weights(stop_every) == expected);
+    }
+  }
+}
+
+TEST_CASE("early stopping keeps the best epoch's weights") {
+  const Split split = stratified_split(mnist_test_images(), 9500, 1);
+  TrainingOptions options{.epochs = 200, .batch_size = 16, .learning_rate = 0.5};
+  options.patience = 3;
+  SimpleRng rng(5);
+  Mlp model({784, 64, 10}, rng);
+  ThreadTeam team(2);
+  const TrainingData data{mnist_test_images(), split.validation};
+  TrainingState state(rng, split.training, options.optimizer);
+  std::vector<EpochReport> reports;
+  TrainingObserver observer;
+  observer.on_epoch = [&](const EpochReport& report) { reports.push_back(report); };
+  REQUIRE(train(model, data, options, state, team, observer) == Outcome::stopped_early);
+  CHECK(reports.size() == state.best_epoch + 3);
+  const Evaluation best = evaluate(model, mnist_test_images(), split.validation, team);
+  CHECK(best.loss == reports[state.best_epoch - 1].validation_loss);
+  for (const EpochReport& r : reports) CHECK(r.validation_loss >= best.loss);
+}
+
+TEST_CASE("a stratified split holds out every class's share, the same for the same seed") {
+  const Dataset& data = mnist_test_images();
+  const Split split = stratified_split(data, 1000, 3), again = stratified_split(data, 1000, 3);
+  CHECK(split.validation == again.validation);
+  CHECK(split.validation != stratified_split(data, 1000, 4).validation);
+  REQUIRE(split.validation.size() == 1000);
+  REQUIRE(split.training.size() == 9000);
+  std::vector<double> all(10), held(10);
+  for (std::uint32_t i = 0; i < data.size(); ++i) ++all[data.label(i)];
+  for (const std::uint32_t i : split.validation) ++held[data.label(i)];
+  for (std::size_t c = 0; c < 10; ++c) CHECK(std::abs(held[c] - all[c] / 10) <= 1.0);
+  CHECK(stratified_split(data, 0, 3).training == all_images(data));
 }

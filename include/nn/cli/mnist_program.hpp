@@ -1,17 +1,21 @@
-// What the three MNIST programs have in common around their networks: options, data, progress, results.
+// What the MNIST programs have in common around their networks: options, data, progress, results.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "nn/cli/options.hpp"
+#include "nn/cli/interrupt.hpp"
 #include "nn/cli/progress.hpp"
 #include "nn/cli/run.hpp"
+#include "nn/cli/training_options.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/data/dataset.hpp"
+#include "nn/data/split.hpp"
 #include "nn/models/bin_files.hpp"
 #include "nn/training/loss_log.hpp"
 #include "nn/training/train.hpp"
@@ -27,38 +31,44 @@ class MnistProgram {
 
   MnistProgram(const std::string& name, const std::string& description, const Defaults& defaults)
       : app(description, name), output(defaults.output), log_path(defaults.log) {
-    add_standard_options(app);
     options.epochs = defaults.epochs;
     options.batch_size = defaults.batch_size;
+    add_standard_options(app);
     add_number<std::size_t>(app, "--epochs", options.epochs, "passes over the training images", 1, 1'000'000);
     add_number<std::size_t>(app, "--batch-size", options.batch_size, "images per step", 1, 65'536);
-    add_number<float>(app, "--lr", options.learning_rate, "learning rate", 1e-12f, 1e6f);
+    add_number<double>(app, "--lr", options.learning_rate, "learning rate", 1e-12, 1e6);
+    add_optimizer(app, options.optimizer);
+    add_schedule(app, options.schedule);
+    add_validation(app, options, validation_);
+    app.add_flag("--test-each-epoch", test_each_epoch_, "log the test accuracy of every epoch, too");
+    add_augment(app, augment_);
+    add_data(app, data_options_, data_dir_);
     add_seed(app, seed);
     add_threads(app, threads);
-    add_text(app, "--data-dir", data_dir,
-             "folder with the IDX files, plain or .gz [data, here or beside the build]");
     add_text(app, "--output", output, "model file to write");
     add_text(app, "--log", log_path, "log file to write, a row an epoch");
     app.add_flag("--quiet", quiet, "print the test accuracy only");
   }
 
-  int run(int argc, char** argv, const std::function<void()>& body) {
+  // Runs body() with the command line parsed; body returns the exit status.
+  int run(int argc, char** argv, const std::function<int()>& body) {
     executable_ = argv[0];
     return cli::run(app, argc, argv, [&] {
       check_writable(output);
       log_ = LossLog(log_path);
-      body();
+      return body();
     });
   }
 
   // Training and test images. Throws Error if they are not there or not whole.
   std::pair<Dataset, Dataset> load_data() {
     const Stopwatch watch;
-    const std::string folder = data_dir.empty() ? default_data_dir() : data_dir;
-    std::pair<Dataset, Dataset> data = load_train_and_test(folder);
+    const std::string folder = data_dir_.empty() ? default_data_dir() : data_dir_;
+    std::pair<Dataset, Dataset> data = load_train_and_test(folder, data_options_);
     loading_seconds_ = watch.seconds();
-    say("data: %zu training and %zu test images of %zu x %zu pixels from %s\n", data.first.size(),
-        data.second.size(), data.first.images.rows, data.first.images.cols, folder.c_str());
+    say("data: %zu training and %zu test images of %zu x %zu pixels, %zu classes, from %s\n",
+        data.first.size(), data.second.size(), data.first.images.rows, data.first.images.cols,
+        data.first.classes, folder.c_str());
     return data;
   }
 
@@ -67,31 +77,22 @@ class MnistProgram {
     std::size_t parameters = 0;
     for (const Tensor* t : model.tensors()) parameters += t->value.size();
     say("network: %s, %zu parameters\n", network.c_str(), parameters);
-    say("training: SGD, learning rate %g, batch %zu, %zu epochs, seed %llu, %zu thread%s\n",
-        static_cast<double>(options.learning_rate), options.batch_size, options.epochs,
-        static_cast<unsigned long long>(seed), threads, threads == 1 ? "" : "s");
+    say("training: %s, learning rate %g, batch %zu, %zu epochs, seed %llu, %zu thread%s\n",
+        app.get_option("--optimizer")->as<std::string>().c_str(), options.learning_rate, options.batch_size,
+        options.epochs, static_cast<unsigned long long>(seed), threads, threads == 1 ? "" : "s");
   }
 
-  // Shows and logs what train() reports.
+  // Trains on the data and tests; shows, logs and saves what comes of it. Returns the exit status.
   template <Model M>
-  void train(M& model, const Dataset& data, SimpleRng& rng, ThreadTeam& team) {
+  int train_and_test(M& model, const Dataset& train_set, const Dataset& test_set, SimpleRng& rng,
+                     ThreadTeam& team) {
+    const Outcome outcome = train(model, train_set, test_set, rng, team);
+    if (outcome == Outcome::diverged && log_.empty()) {
+      throw Error("training",
+                  "the loss is no longer a number in epoch 1, expected it to fall; a smaller --lr helps");
+    }
     const Stopwatch watch;
-    Progress progress(options.epochs, quiet);
-    TrainingObserver observer;
-    observer.on_batch = [&](auto... how_far) { progress.batch_done(how_far...); };
-    observer.on_epoch = [&](const EpochReport& report) {
-      progress.epoch_done(report);
-      log_.add(report);
-      log_.save();  // after every epoch: others may be following it
-    };
-    nn::train(model, data, options, rng, team, observer);
-    training_seconds_ = watch.seconds();
-  }
-
-  template <Model M>
-  void test_and_save(M& model, const Dataset& data, ThreadTeam& team) {
-    const Stopwatch watch;
-    const Evaluation result = evaluate(model, data, team);
+    const Evaluation result = evaluate(model, test_set, team);
     const double testing_seconds = watch.seconds();
     const std::size_t bytes = save_bin(model, output);
     log_.set_test_accuracy(result.accuracy());
@@ -101,16 +102,68 @@ class MnistProgram {
     say("wrote %s (%zu bytes) and %s\n", output.c_str(), bytes, log_path.c_str());
     say("time: loading %.2f s, training %.2f s, testing %.2f s\n", loading_seconds_, training_seconds_,
         testing_seconds);
+    if (outcome == Outcome::diverged) {
+      throw Error("training", "the loss is no longer a number after epoch " +
+                                  std::to_string(log_.last_epoch()) + ", whose model is kept in " + output +
+                                  "; a smaller --lr helps");
+    }
+    return outcome == Outcome::interrupted ? kInterrupted : kDone;
   }
 
   CLI::App app;
   TrainingOptions options;
   std::uint64_t seed = 42;
   std::size_t threads = 1;
-  std::string data_dir, output, log_path;
+  std::string output, log_path;
   bool quiet = false;
 
  private:
+  template <Model M>
+  Outcome train(M& model, const Dataset& train_set, const Dataset& test_set, SimpleRng& rng,
+                ThreadTeam& team) {
+    const Split split = stratified_split(train_set, held_out(train_set.size()), seed);
+    std::optional<Augmenter> augmenter;
+    if (augment_.any()) augmenter.emplace(augment_, train_set.images.rows, train_set.images.cols, seed);
+    const TrainingData data{train_set, split.validation, test_each_epoch_ ? &test_set : nullptr,
+                            augmenter ? &*augmenter : nullptr};
+    TrainingState state(rng, split.training, options.optimizer);
+
+    const Interrupt interrupt;
+    Progress progress(options.epochs, quiet);
+    TrainingObserver observer;
+    observer.on_batch = [&](auto... how_far) { progress.batch_done(how_far...); };
+    observer.on_epoch = [&](const EpochReport& report) {
+      progress.epoch_done(report);
+      log_.add(report);
+      log_.save();  // after every epoch: others may be following it
+    };
+    observer.wants_to_stop = [&] { return interrupt.requested(); };
+
+    const Stopwatch watch;
+    const Outcome outcome = nn::train(model, data, options, state, team, observer);
+    training_seconds_ = watch.seconds();
+    progress.close_line();
+    if (outcome == Outcome::interrupted) {
+      say("interrupted in epoch %zu after batch %zu; the model as it is now is tested and saved\n",
+          state.epoch + 1, state.batch);
+    } else if (!data.validation.empty()) {
+      say("%s: the model of epoch %zu, with the best validation loss, is tested and saved\n",
+          outcome == Outcome::stopped_early ? "no progress any more" : "done", state.best_epoch);
+    }
+    return outcome;
+  }
+
+  // How many of the training images --validation asks for.
+  std::size_t held_out(std::size_t images) const {
+    const double count = validation_ < 1 ? validation_ * static_cast<double>(images) : validation_;
+    if (count > static_cast<double>(images) - 1) {
+      throw Error("--validation", "found " + std::to_string(static_cast<std::size_t>(validation_)) +
+                                      ", expected fewer than the " + std::to_string(images) +
+                                      " training images");
+    }
+    return static_cast<std::size_t>(count + 0.5);
+  }
+
   template <class... Args>
   void say(const char* format, Args... args) const {
     if (!quiet) std::printf(format, args...);
@@ -123,6 +176,11 @@ class MnistProgram {
     return std::filesystem::is_directory(beside) ? beside.lexically_normal().string() : "data";
   }
 
+  DataOptions data_options_;
+  std::string data_dir_;
+  AugmentOptions augment_;
+  double validation_ = 0;
+  bool test_each_epoch_ = false;
   std::string executable_;
   LossLog log_{""};
   double loading_seconds_ = 0, training_seconds_ = 0;

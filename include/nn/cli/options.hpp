@@ -6,10 +6,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "nn/core/available_cpus.hpp"
 
@@ -53,6 +56,31 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const 
     return detail::parses_in_range(text, lo, hi) ? std::string() : "found '" + text + "', expected " + range;
   });
   return option;
+}
+
+// Adds `--name`, one of a few words, each standing for a value.
+template <class T>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value, const std::string& what,
+                        const std::vector<std::pair<std::string, T>>& choices) {
+  std::string words, standard;
+  for (const auto& [word, meaning] : choices) {
+    words += (words.empty() ? "" : ", ") + word;
+    if (meaning == value) standard = word;
+  }
+  const auto find = [choices](const std::string& text) -> std::optional<T> {
+    for (const auto& [word, meaning] : choices) {
+      if (word == text) return meaning;
+    }
+    return std::nullopt;
+  };
+  return app
+      .add_option_function<std::string>(
+          name, [&value, find](const std::string& text) { value = *find(text); }, what + ": one of " + words)
+      ->default_str(standard)
+      ->type_name("WORD")
+      ->check([=](const std::string& text) {
+        return find(text) ? std::string() : "found '" + text + "', expected one of " + words;
+      });
 }
 
 inline CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value,

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string>
 
-#include "nn/training/train.hpp"
+#include "nn/training/report.hpp"
 
 namespace nn::cli {
 

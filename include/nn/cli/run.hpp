@@ -11,7 +11,7 @@
 
 namespace nn::cli {
 
-inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kInterrupted = 130;
 
 inline int complain(const std::string& program, const std::string& message, int status) {
   std::fflush(stdout);
@@ -19,15 +19,16 @@ inline int complain(const std::string& program, const std::string& message, int 
   return status;
 }
 
-// Parses the command line, then calls body(). Returns main's result: 0 done, 1 failed, 2 wrong usage.
+// Parses the command line, then calls body(), whose result is the exit status. Returns main's result: 0 done,
+// 1 failed, 2 wrong usage, 130 interrupted.
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, Body body) {
   const std::string program = app.get_name();
   try {
     app.parse(argc, argv);
-    body();
+    const int status = body();
     if (std::fflush(stdout) != 0) throw system_error("standard output", "writing failed");
-    return kDone;
+    return status;
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ExtrasError&) {

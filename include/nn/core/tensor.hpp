@@ -46,6 +46,9 @@ struct Tensor {
   std::vector<std::size_t> shape;  // {in, out} for a dense layer's weights
   Floats value;
   Floats grad;  // d(mean loss of the batch) / d(value), written anew by every backward pass
+
+  // An optimizer's memory, empty until one needs it: velocity or first moment, second moment.
+  Floats moment1, moment2;
 };
 
 // Uniform in +-sqrt(6 / (fan_in + fan_out)): Glorot & Bengio, 2010.

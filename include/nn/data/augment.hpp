@@ -1,4 +1,4 @@
-// Augmentation: images shifted, turned, scaled, sheared and bent a little, another way each time they are seen.
+// Augmentation: images shifted, turned, scaled, sheared and bent a little, otherwise each time they are seen.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ struct AugmentOptions {
   double shear = 0;   // pixels in x for each pixel in y
 
   // Elastic distortion (Simard, Steinkraus & Platt, 2003): uniform noise in +-1, blurred by a Gaussian of
-  // sigma pixels, times alpha pixels. A pixel moves by alpha / (6.14 sigma) along each axis, root mean square.
+  // sigma pixels, times alpha pixels. Root mean square, a pixel moves alpha / (6.14 sigma) along each axis.
   double elastic_sigma = 0, elastic_alpha = 0;
 
   bool any() const { return shift != 0 || rotate != 0 || scale != 0 || shear != 0 || elastic_alpha != 0; }
@@ -45,8 +45,10 @@ inline constexpr std::array kAugmentParts{
     AugmentPart{"scale", &AugmentOptions::scale, 0, 0.5, "of the size"},
     AugmentPart{"shear", &AugmentOptions::shear, 0, 1, "pixels for each pixel"},
 };
-inline constexpr AugmentPart kElasticSigma{"elastic's sigma", &AugmentOptions::elastic_sigma, 0.5, 16, "pixels"};
-inline constexpr AugmentPart kElasticAlpha{"elastic's alpha", &AugmentOptions::elastic_alpha, 0, 300, "pixels"};
+inline constexpr AugmentPart kElasticSigma{"elastic's sigma", &AugmentOptions::elastic_sigma, 0.5, 16,
+                                           "pixels"};
+inline constexpr AugmentPart kElasticAlpha{"elastic's alpha", &AugmentOptions::elastic_alpha, 0, 300,
+                                           "pixels"};
 
 inline std::string shortest(double value) {
   char text[32];
@@ -58,8 +60,8 @@ inline double parse_limit(const AugmentPart& part, std::string_view text) {
   in.imbue(std::locale::classic());
   double value = 0;
   if (!(in >> std::noskipws >> value) || !in.eof() || !(value >= part.least && value <= part.most)) {
-    throw Error("--augment", std::string(part.name) + " is '" + std::string(text) + "', expected " + part.unit +
-                                 " from " + shortest(part.least) + " to " + shortest(part.most));
+    throw Error("--augment", std::string(part.name) + " is '" + std::string(text) + "', expected " +
+                                 shortest(part.least) + " to " + shortest(part.most) + " " + part.unit);
   }
   return value;
 }
@@ -91,8 +93,9 @@ inline AugmentOptions parse_augment(std::string_view text) {
     } else if (known != detail::kAugmentParts.end()) {
       options.*known->limit = detail::parse_limit(*known, value);
     } else {
-      throw Error("--augment", "found '" + std::string(part) +
-                                   "', expected shift=N, rotate=N, scale=N, shear=N, elastic=SIGMA:ALPHA or none");
+      throw Error("--augment",
+                  "found '" + std::string(part) +
+                      "', expected shift=N, rotate=N, scale=N, shear=N, elastic=SIGMA:ALPHA or none");
     }
     begin = end + 1;
   }
@@ -123,14 +126,17 @@ struct Warp {
 
 class Augmenter {
  public:
-  static constexpr std::size_t kLargestSide = 256;
+  static constexpr std::size_t kLargestSide = 256;  // of an image: keeps fixed-point coordinates in 32 bits
+  static constexpr int kBendFraction = 10;          // bits of a bend below the point: from -32 to 32 pixels
+  static constexpr std::size_t kReadAhead = 64;     // elements: what a vector may reach past a row's end
 
   // For images of (rows, cols). Throws Error if there is something to do and they are larger than 256 x 256.
   Augmenter(const AugmentOptions& options, std::size_t rows, std::size_t cols, std::uint64_t seed);
 
   // (rows, cols) -> (rows, cols): affine about the centre, then elastic; sampled bilinearly and rounded;
-  // outside is paper, 0. The result is a function of image, seed and key (say, epoch * samples + sample), with
-  // the same bits in any order, on any number of threads at once and for any instruction set. `in` may be `out`.
+  // outside is paper, 0. The result is a function of image, seed and key (say, epoch * samples + sample),
+  // with the same bits in any order, on any number of threads at once and for any instruction set. `in` may
+  // be `out`.
   void apply(std::span<const std::uint8_t> in, std::uint64_t key, std::span<std::uint8_t> out) const;
 
   // What apply() does to the image of this key.
@@ -144,7 +150,7 @@ class Augmenter {
   std::size_t rows_, cols_;
   std::uint64_t seed_;
   std::size_t bend_cols_ = 0;
-  std::array<std::vector<std::int16_t>, 2> bends_;  // (rows + 160, cols + 160) for x and y, in 1/1024 pixel
+  std::array<std::vector<std::int16_t>, 2> bends_;  // (rows + 160, cols + 160) for x and y, 2^-10 pixel
 };
 
 }  // namespace nn

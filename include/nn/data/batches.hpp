@@ -1,4 +1,4 @@
-// Mini-batches: the order of an epoch, and the images of a batch side by side.
+// Mini-batches: the images of a batch side by side, in the order of an epoch.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nn/core/parallel.hpp"
-#include "nn/core/rng.hpp"
+#include "nn/data/augment.hpp"
 #include "nn/data/dataset.hpp"
 
 namespace nn {
@@ -25,27 +25,34 @@ struct Batch {
   }
 };
 
-// Cuts a data set into batches of `batch_size`; the last one may be smaller.
+// Every image of a data set, in its own order.
+inline std::vector<std::uint32_t> all_images(const Dataset& data) {
+  std::vector<std::uint32_t> order(data.size());
+  std::iota(order.begin(), order.end(), 0u);
+  return order;
+}
+
+// Cuts `order`, image numbers of a data set, into batches of `batch_size`; the last one may be smaller. Keeps
+// references to all it is given; the order may change between epochs.
 class Batches {
  public:
-  Batches(const Dataset& data, std::size_t batch_size)
+  Batches(const Dataset& data, std::span<const std::uint32_t> order, std::size_t batch_size,
+          const Augmenter* augmenter = nullptr)
       : data_(&data),
+        order_(order),
         batch_size_(batch_size),
-        order_(data.size()),
+        augmenter_(augmenter),
         pixels_(batch_size * data.image_size()),
         labels_(batch_size) {
     assert(batch_size >= 1);
-    std::iota(order_.begin(), order_.end(), 0u);
   }
 
   std::size_t count() const { return (order_.size() + batch_size_ - 1) / batch_size_; }
   std::size_t samples() const { return order_.size(); }
 
-  // A new epoch's order, from the last one's.
-  void shuffle(SimpleRng& rng) { rng.shuffle(std::span<std::uint32_t>(order_)); }
-
-  // The b-th batch of the epoch, valid until the next call.
-  Batch batch(std::size_t b, ThreadTeam& team) {
+  // The b-th batch of the order, valid until the next call. How an image is augmented depends on the epoch
+  // and the image only.
+  Batch batch(std::size_t b, ThreadTeam& team, std::size_t epoch = 0) {
     const std::size_t first = b * batch_size_, size = std::min(batch_size_, samples() - first);
     const std::size_t image_size = data_->image_size();
     team.for_blocks((size + kBlock - 1) / kBlock, [&](std::size_t block) {
@@ -53,7 +60,12 @@ class Batches {
         prefetch(first + i + 4);
         prefetch(first + i + batch_size_);
         const std::size_t sample = order_[first + i];
-        std::ranges::copy(data_->image(sample), &pixels_[i * image_size]);
+        const std::span<std::uint8_t> place = std::span(pixels_).subspan(i * image_size, image_size);
+        if (augmenter_ != nullptr) {
+          augmenter_->apply(data_->image(sample), epoch * data_->size() + sample, place);
+        } else {
+          std::ranges::copy(data_->image(sample), place.begin());
+        }
         labels_[i] = data_->label(sample);
       }
     });
@@ -71,8 +83,9 @@ class Batches {
   }
 
   const Dataset* data_;
+  std::span<const std::uint32_t> order_;
   std::size_t batch_size_;
-  std::vector<std::uint32_t> order_;  // (N) sample numbers
+  const Augmenter* augmenter_;
   std::vector<std::uint8_t> pixels_;  // (batch_size, rows * cols)
   std::vector<std::uint8_t> labels_;  // (batch_size)
 };

@@ -1,4 +1,4 @@
-// A set of labelled images in memory: bytes, as they come.
+// A set of labelled images, and its loading from a folder of IDX files.
 #pragma once
 
 #include <algorithm>
@@ -12,23 +12,85 @@
 
 #include "nn/core/error.hpp"
 #include "nn/data/idx.hpp"
+#include "nn/data/images.hpp"
 
 namespace nn {
 
+struct DataOptions {
+  std::size_t classes = 0;      // how many there are, 1 .. 256; 0: see count_classes()
+  bool transpose = false;       // swap rows and columns: EMNIST's images are stored column by column
+  std::size_t train_limit = 0;  // of the training images the first n; 0: all
+  std::size_t test_limit = 0;   // of the test images
+};
+
 struct Dataset {
-  IdxImages images;
-  IdxLabels label_file;
+  Images images;
+  Labels labels;
   std::size_t classes = 0;
 
   std::size_t size() const { return images.count; }
-  std::size_t image_size() const { return images.rows * images.cols; }
+  std::size_t image_size() const { return images.image_size(); }
   std::span<const std::uint8_t> image(std::size_t i) const {  // (rows, cols), 0 paper .. 255 ink
     return images.pixels().subspan(i * image_size(), image_size());
   }
-  std::uint8_t label(std::size_t i) const { return label_file.labels()[i]; }
+  std::uint8_t label(std::size_t i) const { return labels.labels()[i]; }
 };
 
+// How many classes there are: `expected`; if that is 0, what the file states; if it does not, 10, or more if
+// no label is left out: 26 in EMNIST's letters, labelled 1 .. 26, make 27, of which class 0 stays unused. So
+// one wrong label does not become a class. Throws Error if a label does not fit.
+inline std::size_t count_classes(const Labels& labels, std::size_t expected) {
+  std::array<bool, 256> occurs{};
+  for (const std::uint8_t label : labels.labels()) occurs[label] = true;
+  std::size_t largest = 255, missing = 1;
+  while (largest > 0 && !occurs[largest]) --largest;
+  while (missing < largest && occurs[missing]) ++missing;
+
+  const std::size_t stated = expected != 0 ? expected : labels.classes;
+  const std::size_t classes = stated != 0 ? stated : 10;
+  if (largest < classes) return classes;
+  if (stated == 0 && missing == largest) return largest + 1;
+  std::string or_more;
+  if (stated == 0) {
+    or_more = ", or every label from 1 to " + std::to_string(largest) + ": " + std::to_string(missing) +
+              " does not occur";
+  }
+  throw Error(labels.source, "label " + std::to_string(largest) + ", expected 0 to " +
+                                 std::to_string(classes - 1) + or_more);
+}
+
 namespace detail {
+
+// Labels of as many images.
+inline void check_counts(const Images& images, const Labels& labels) {
+  if (labels.labels().size() == images.count) return;
+  throw Error(labels.source, std::to_string(labels.labels().size()) + " labels, expected " +
+                                 std::to_string(images.count) + ", one for each image of " + images.source);
+}
+
+// What every loader ends with: the number of classes is settled, the first `limit` images (0: all) are kept.
+inline Dataset complete(Dataset data, std::size_t classes, std::size_t limit) {
+  data.classes = count_classes(data.labels, classes);
+  if (limit != 0 && limit < data.size()) {
+    data.images.count = limit;
+    data.images.bytes.shrink(data.images.offset + limit * data.image_size());
+    data.labels.bytes.shrink(data.labels.offset + limit);
+  }
+  return data;
+}
+
+// Both splits: the test images have to be as large as the training images, and of their classes.
+inline std::pair<Dataset, Dataset> complete(Dataset train, Dataset test, const DataOptions& options) {
+  const auto size = [](const Images& i) { return std::to_string(i.rows) + " x " + std::to_string(i.cols); };
+  if (size(train.images) != size(test.images)) {
+    throw Error(test.images.source, "images of " + size(test.images) + " pixels, expected " +
+                                        size(train.images) + " as in " + train.images.source);
+  }
+  train = complete(std::move(train), options.classes, options.train_limit);
+  test = complete(std::move(test), train.classes, options.test_limit);
+  return {std::move(train), std::move(test)};
+}
+
 // `folder`/train-images-idx3-ubyte in any of its four spellings. Throws Error with what was looked for.
 inline std::string find_idx_file(const std::string& folder, const std::string& part, char dimensions) {
   const std::string idx = std::string("idx") + dimensions + "-ubyte";
@@ -44,32 +106,32 @@ inline std::string find_idx_file(const std::string& folder, const std::string& p
                           ", expected a folder with " + part + "-" + idx + " or " + part + "." + idx +
                           ", plain or .gz");
 }
-}  // namespace detail
 
-// Reads `folder`/`split`-images-idx3-ubyte and -labels-idx1-ubyte; split is "train" or "t10k". Throws Error
-// if a file is missing or damaged, if the counts differ, or if a label is not below `classes`.
-inline Dataset load_idx_dataset(const std::string& folder, const std::string& split,
-                                std::size_t classes = 10) {
-  const std::string images_path = detail::find_idx_file(folder, split + "-images", '3');
-  const std::string labels_path = detail::find_idx_file(folder, split + "-labels", '1');
-  Dataset data{read_idx_images(images_path), read_idx_labels(labels_path), classes};
-  const std::span<const std::uint8_t> labels = data.label_file.labels();
-  if (labels.size() != data.size()) {
-    throw Error(labels_path, std::to_string(labels.size()) + " labels, expected " +
-                                 std::to_string(data.size()) + ", one for each image of " + images_path);
-  }
-  if (const std::uint8_t largest = *std::max_element(labels.begin(), labels.end()); largest >= classes) {
-    throw Error(labels_path,
-                "label " + std::to_string(largest) + ", expected 0 to " + std::to_string(classes - 1));
-  }
+inline Dataset read_idx_dataset(const std::string& folder, const std::string& split, bool transposed) {
+  Dataset data{read_idx_images(find_idx_file(folder, split + "-images", '3')),
+               read_idx_labels(find_idx_file(folder, split + "-labels", '1')), 0};
+  check_counts(data.images, data.labels);
+  if (transposed) transpose(data.images);
   return data;
 }
 
+}  // namespace detail
+
+// Reads `folder`/`split`-images-idx3-ubyte and -labels-idx1-ubyte; split is "train" or "t10k". Throws Error
+// if a file is missing or damaged, if the counts differ, or if a label does not fit the classes.
+inline Dataset load_idx_dataset(const std::string& folder, const std::string& split,
+                                const DataOptions& options = {}) {
+  return detail::complete(detail::read_idx_dataset(folder, split, options.transpose), options.classes,
+                          split == "train" ? options.train_limit : options.test_limit);
+}
+
 // Both splits, inflated at the same time.
-inline std::pair<Dataset, Dataset> load_train_and_test(const std::string& folder) {
-  std::future<Dataset> test = std::async(std::launch::async, load_idx_dataset, folder, "t10k", 10);
-  Dataset train = load_idx_dataset(folder, "train");
-  return {std::move(train), test.get()};
+inline std::pair<Dataset, Dataset> load_train_and_test(const std::string& folder,
+                                                       const DataOptions& options = {}) {
+  std::future<Dataset> test =
+      std::async(std::launch::async, detail::read_idx_dataset, folder, "t10k", options.transpose);
+  Dataset train = detail::read_idx_dataset(folder, "train", options.transpose);
+  return detail::complete(std::move(train), test.get(), options);
 }
 
 }  // namespace nn

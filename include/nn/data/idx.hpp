@@ -13,22 +13,10 @@
 
 #include "nn/core/error.hpp"
 #include "nn/data/gzip.hpp"
+#include "nn/data/images.hpp"
 #include "nn/files/read_file.hpp"
 
 namespace nn {
-
-struct IdxImages {
-  std::size_t count = 0, rows = 0, cols = 0;
-  Bytes file;                     // header and all, so that nothing is copied
-  std::size_t pixels_offset = 0;  // of the first pixel in `file`
-  std::span<const std::uint8_t> pixels() const { return file.from(pixels_offset); }  // (count, rows, cols)
-};
-
-struct IdxLabels {
-  Bytes file;
-  std::size_t labels_offset = 0;
-  std::span<const std::uint8_t> labels() const { return file.from(labels_offset); }  // (count)
-};
 
 namespace detail {
 inline std::uint32_t big_endian_u32(std::span<const std::uint8_t> bytes, std::size_t offset) {
@@ -75,17 +63,17 @@ Bytes read_idx(const std::string& path, std::uint32_t magic, const char* kind,
 }  // namespace detail
 
 // Plain or gzip-packed, told apart by content. Throws Error naming the path, what was found and expected.
-inline IdxImages read_idx_images(const std::string& path) {
+inline Images read_idx_images(const std::string& path) {
   std::array<std::size_t, 3> sizes{};
   Bytes file = detail::read_idx(path, 0x00000803, "images", sizes);
   if (sizes[0] == 0 || sizes[1] == 0 || sizes[2] == 0) throw Error(path, "holds no pixels, expected images");
-  return {sizes[0], sizes[1], sizes[2], std::move(file), 16};
+  return {sizes[0], sizes[1], sizes[2], std::move(file), 16, path};
 }
 
-inline IdxLabels read_idx_labels(const std::string& path) {
+inline Labels read_idx_labels(const std::string& path) {
   std::array<std::size_t, 1> sizes{};
   Bytes file = detail::read_idx(path, 0x00000801, "labels", sizes);
-  return {std::move(file), 8};
+  return {std::move(file), 8, path, 0};
 }
 
 }  // namespace nn

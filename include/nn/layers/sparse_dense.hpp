@@ -30,12 +30,13 @@ inline std::size_t column_blocks(std::size_t outputs) {
 // The inked pixels of a batch, listed by pixel pair.
 class SparseBatch {
  public:
+  // Four bytes, so that a pass over the lists moves little memory; kIntensity turns a pixel into a number.
   struct Entry {
-    std::uint32_t sample;
-    float left, right;  // pixels 2 pair and 2 pair + 1 of that sample, 0 .. 1
+    std::uint16_t sample;
+    std::uint8_t left, right;  // pixels 2 pair and 2 pair + 1 of that sample
   };
 
-  // Makes room for batches of up to `samples` images of `pixels` pixels each.
+  // Makes room for batches of up to `samples` <= 65536 images of `pixels` pixels each.
   void reserve(std::size_t samples, std::size_t pixels);
 
   // Lists the ink of one stretch of pixels, 0 .. kStretches-1. Stretches may be listed at the same time.

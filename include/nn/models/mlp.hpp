@@ -47,16 +47,16 @@ class Mlp {
   std::span<const float> forward(const Batch& batch, ThreadTeam& team) {
     make_room(batch.size);
     team.for_blocks(SparseBatch::kStretches, [&](std::size_t stretch) { ink_.list_ink(batch, stretch); });
-    Layer& first = layers_.front();
-    team.for_blocks(column_blocks(first.outputs()), [&](std::size_t block) {
-      sparse_dense_forward(ink_, first.weights(), first.b.value, first.y(batch.size), block);
-      if (layers_.size() > 1) relu_forward(column_block(first.y(batch.size), block));
-    });
-    for (std::size_t l = 1; l < layers_.size(); ++l) {
-      const ConstMatrix x = layers_[l - 1].y(batch.size);
+    team.for_blocks(column_blocks(layers_.front().outputs()),
+                    [&](std::size_t block) { first_layers_forward(batch.size, block); });
+    if (layers_.size() > 1) {
+      team.for_blocks(sample_blocks(batch.size), [&](std::size_t block) { sum_shares(batch.size, block); });
+    }
+    for (std::size_t l = 2; l < layers_.size(); ++l) {
       team.for_blocks(sample_blocks(batch.size), [&](std::size_t block) {
+        const Matrix x = sample_block(layers_[l - 1].y(batch.size), block);
         const Matrix y = sample_block(layers_[l].y(batch.size), block);
-        dense_forward(sample_block(x, block), layers_[l].weights(), layers_[l].b.value, y);
+        dense_forward(x, layers_[l].weights(), layers_[l].b.value, y);
         if (l + 1 < layers_.size()) relu_forward(y);
       });
     }
@@ -109,6 +109,32 @@ class Mlp {
     return columns(m, first, std::min(kColumnBlock, m.cols - first));
   }
 
+  // A column block of the first layer, and what it adds to the second layer's sums, while it is in the cache.
+  void first_layers_forward(std::size_t batch, std::size_t block) {
+    Layer& first = layers_.front();
+    sparse_dense_forward(ink_, first.weights(), first.b.value, first.y(batch), block);
+    if (layers_.size() == 1) return;
+    const Matrix y = column_block(first.y(batch), block);
+    relu_forward(y);
+    matmul(y, rows(layers_[1].weights(), block * kColumnBlock, y.cols), share(block, batch));
+  }
+
+  // The second layer's y: its bias and the shares of all blocks, in their order.
+  void sum_shares(std::size_t batch, std::size_t block) {
+    const Matrix y = sample_block(layers_[1].y(batch), block);
+    const std::size_t first = block * kSampleBlock * y.cols, size = y.rows * y.cols;
+    for (std::size_t s = 0; s < y.rows; ++s) std::ranges::copy(layers_[1].b.value, y.data + s * y.stride);
+    for (std::size_t b = 0; b < column_blocks(layers_.front().outputs()); ++b) {
+      const float* share = this->share(b, batch).data + first;
+      for (std::size_t i = 0; i < size; ++i) y.data[i] += share[i];
+    }
+    if (layers_.size() > 2) relu_forward(y);
+  }
+  Matrix share(std::size_t block, std::size_t batch) {
+    const std::size_t outputs = layers_[1].outputs();
+    return mat(std::span(shares_).subspan(block * batch * outputs), batch, outputs);
+  }
+
   // From the last layer to the first. A column block of a layer's input is a column block of the output of
   // the layer before: what comes after the second layer's dx is done while it is in the cache.
   // `first_weights` does with W1's gradient what the caller wants.
@@ -147,10 +173,14 @@ class Mlp {
       layer.outputs_y.resize(batch * layer.outputs());
       layer.outputs_dy.resize(batch * layer.outputs());
     }
+    if (layers_.size() > 1) {
+      shares_.resize(column_blocks(layers_.front().outputs()) * batch * layers_[1].outputs());
+    }
   }
 
   std::vector<Layer> layers_;
   SparseBatch ink_;
+  Floats shares_;         // (column blocks of layer 1, B, H2): what each adds to x of layer 2
   std::size_t room_ = 0;  // samples for which the buffers are large enough
 };
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "nn/files/atomic_file.hpp"
-#include "nn/training/train.hpp"
+#include "nn/training/report.hpp"
 
 namespace nn {
 
@@ -22,8 +22,13 @@ class LossLog {
   // A row more, in memory.
   void add(const EpochReport& report) { rows_.push_back(report); }
 
+  bool empty() const { return rows_.empty(); }
+  std::size_t last_epoch() const { return rows_.back().epoch; }
+
   // What the test at the end of a run found belongs to the last epoch's model.
-  void set_test_accuracy(double accuracy) { rows_.back().test_accuracy = accuracy; }
+  void set_test_accuracy(double accuracy) {
+    if (!rows_.empty()) rows_.back().test_accuracy = accuracy;
+  }
 
   // The file then holds this run's rows and no others. Throws Error if it cannot be written.
   void save() const {

@@ -1,0 +1,47 @@
+// Images and labels in memory: bytes, as they come.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/files/read_file.hpp"
+
+namespace nn {
+
+struct Images {
+  std::size_t count = 0, rows = 0, cols = 0;
+  Bytes bytes;             // a file's header and all, so that nothing is copied
+  std::size_t offset = 0;  // of the first pixel in `bytes`
+  std::string source;      // the path they are from, for messages
+
+  std::size_t image_size() const { return rows * cols; }
+  std::span<const std::uint8_t> pixels() const { return bytes.from(offset); }  // (count, rows, cols)
+};
+
+struct Labels {
+  Bytes bytes;
+  std::size_t offset = 0;
+  std::string source;
+  std::size_t classes = 0;  // as the file states it, by the width of one-hot labels; 0: it does not
+
+  std::span<const std::uint8_t> labels() const { return bytes.from(offset); }  // (count)
+};
+
+// Swaps the rows and the columns of every image, in place.
+inline void transpose(Images& images) {
+  std::vector<std::uint8_t> image(images.image_size());
+  for (std::size_t i = 0; i < images.count; ++i) {
+    std::uint8_t* const out = images.bytes.data() + images.offset + i * image.size();
+    std::copy_n(out, image.size(), image.begin());
+    for (std::size_t c = 0; c < images.cols; ++c) {
+      for (std::size_t r = 0; r < images.rows; ++r) out[c * images.rows + r] = image[r * images.cols + c];
+    }
+  }
+  std::swap(images.rows, images.cols);
+}
+
+}  // namespace nn

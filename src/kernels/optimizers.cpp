@@ -1,0 +1,84 @@
+// The kernel of nn/training/optimizer.hpp: one pass over weights, gradient and moments.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/optimizers.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+
+#include <hwy/highway.h>
+
+#include <cassert>
+
+#include "nn/training/optimizer.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace nn::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// One vector of elements at w, g, m (first moment) and v (second moment). The rule is a template argument:
+// inside it nothing branches.
+template <OptimizerKind kKind, class D>
+HWY_ATTR HWY_INLINE void UpdateVector(D d, const OptimizerStep& s, float* w, const float* g_at, float* m_at,
+                                      float* v_at) {
+  const auto weight = hn::LoadU(d, w);
+  const auto g =
+      hn::MulAdd(hn::Set(d, s.decay), weight, hn::Mul(hn::Set(d, s.gradient_scale), hn::LoadU(d, g_at)));
+  if constexpr (kKind == OptimizerKind::sgd) {
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, s.rate), g, weight), d, w);
+  } else if constexpr (kKind == OptimizerKind::momentum || kKind == OptimizerKind::nesterov) {
+    const auto mu = hn::Set(d, s.momentum);
+    const auto m = hn::MulAdd(mu, hn::LoadU(d, m_at), g);
+    const auto direction = kKind == OptimizerKind::momentum ? m : hn::MulAdd(mu, m, g);
+    hn::StoreU(m, d, m_at);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, s.rate), direction, weight), d, w);
+  } else {
+    const auto m =
+        hn::MulAdd(hn::Set(d, s.beta1), hn::LoadU(d, m_at), hn::Mul(hn::Set(d, s.one_minus_beta1), g));
+    const auto v = hn::MulAdd(hn::Set(d, s.beta2), hn::LoadU(d, v_at),
+                              hn::Mul(hn::Mul(hn::Set(d, s.one_minus_beta2), g), g));
+    const auto scale = hn::MulAdd(hn::Sqrt(v), hn::Set(d, s.moment2_correction), hn::Set(d, s.epsilon));
+    const auto change = hn::Div(hn::Mul(hn::Set(d, s.rate * s.moment1_correction), m), scale);
+    hn::StoreU(m, d, m_at);
+    hn::StoreU(v, d, v_at);
+    hn::StoreU(hn::Sub(hn::Mul(hn::Set(d, s.shrink), weight), change), d, w);
+  }
+}
+
+template <OptimizerKind kKind>
+HWY_ATTR void UpdateAll(const OptimizerStep& s, float* w, const float* g, float* m, float* v, std::size_t n) {
+  const hn::ScalableTag<float> full;
+  const hn::CappedTag<float, 1> single;
+  std::size_t i = 0;
+  for (; i + hn::Lanes(full) <= n; i += hn::Lanes(full))
+    UpdateVector<kKind>(full, s, w + i, g + i, m + i, v + i);
+  for (; i < n; ++i) UpdateVector<kKind>(single, s, w + i, g + i, m + i, v + i);
+}
+
+HWY_ATTR void Update(const OptimizerStep& s, float* w, const float* g, float* m, float* v, std::size_t n) {
+  switch (s.kind) {
+    case OptimizerKind::sgd:
+      return UpdateAll<OptimizerKind::sgd>(s, w, g, m, v, n);
+    case OptimizerKind::momentum:
+      return UpdateAll<OptimizerKind::momentum>(s, w, g, m, v, n);
+    case OptimizerKind::nesterov:
+      return UpdateAll<OptimizerKind::nesterov>(s, w, g, m, v, n);
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw:
+      return UpdateAll<OptimizerKind::adam>(s, w, g, m, v, n);
+  }
+}
+
+}  // namespace nn::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nn {
+
+HWY_EXPORT(Update);
+
+void optimizer_update(const OptimizerStep& step, Tensor& t, std::size_t begin, std::size_t end) {
+  assert(begin <= end && end <= t.value.size());
+  const auto at = [&](Floats& values) { return values.empty() ? nullptr : values.data() + begin; };
+  HWY_DYNAMIC_DISPATCH(Update)(step, at(t.value), at(t.grad), at(t.moment1), at(t.moment2), end - begin);
+}
+
+}  // namespace nn
+#endif

@@ -1,0 +1,228 @@
+"""tools/bench.py: its numbers, its table, its options, the plain C loop, and a whole run with a stand-in."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import bench  # noqa: E402
+from bench_peers import install, machine, peer, runs, tables  # noqa: E402
+from errors import InputError  # noqa: E402
+
+LOG_HEADER = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n"
+STAND_IN = f"""#!{sys.executable}
+import argparse, pathlib
+p = argparse.ArgumentParser()
+for name in ("--epochs", "--threads", "--data-dir", "--output", "--log"):
+    p.add_argument(name)
+p.add_argument("--quiet", action="store_true")
+a = p.parse_args()
+rows = [f"{{e}},{{1 / e}},0.25,nan,nan,nan,0.01" for e in range(1, int(a.epochs) + 1)]
+pathlib.Path(a.log).write_text({LOG_HEADER!r} + "\\n".join(rows) + "\\n")
+print("test accuracy: 94.25 % (9425 of 10000), loss 0.2")
+"""
+
+
+def a_run(*seconds: float, memory: int = 60_000_000, version: str = "") -> runs.Run:
+    return runs.Run(version, list(seconds), 1.0, memory, [0.5], 94.25)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A build folder with an mnist_mlp that says 0.25 s per epoch; this process is not bound to cores."""
+    program = tmp_path / "build" / "mnist_mlp"
+    program.parent.mkdir()
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    monkeypatch.setattr(machine, "use_cores", lambda threads: list(range(threads)))
+    monkeypatch.setattr(machine, "sgemm_peak", lambda threads: (200.0, "as a test says"))
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: None, raising=False)
+    return program.parent
+
+
+def run_bench(monkeypatch: pytest.MonkeyPatch, *options: str | Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", *map(str, options)])
+    bench.main()
+
+
+@pytest.mark.parametrize(
+    ("program", "gflop"), [("mnist_mlp", 98.2), ("mnist_cnn", 19.2), ("mnist_attention_pool", 628.7)]
+)
+def test_work_is_that_of_the_dense_definition(program: str, gflop: float) -> None:
+    assert tables.gflop_per_epoch(program) == pytest.approx(gflop, abs=0.05)
+    assert tables.gflop_per_epoch("mlp_simple") is None
+
+
+def test_results_are_medians_over_all_epochs_of_all_rounds() -> None:
+    rounds = {
+        "ours": [a_run(0.1, 0.3), a_run(0.2)],
+        "peer": [a_run(9, 1, version="Peer 1.0"), a_run(2, memory=10)],
+    }
+    ours, other = tables.summarize("mnist_mlp", 2, rounds, peak=245.5, own_memory=10)
+    assert (ours.by, ours.median, ours.minimum, ours.ratio) == ("ours", 0.2, 0.1, 1)
+    assert ours.gflops == pytest.approx(491, abs=1)
+    assert ours.share == pytest.approx(2, abs=0.01)
+    assert (other.by, other.median, other.ratio) == ("Peer 1.0", 2, pytest.approx(10))
+    assert other.memory == 60_000_000 and not other.memory_is_bound
+
+
+def test_table_is_markdown_with_a_dash_for_what_there_is_not() -> None:
+    mlp = tables.summarize("mnist_mlp", 10, {"ours": [a_run(0.2)]}, peak=None, own_memory=0)
+    xor = tables.summarize("mlp_simple", 1_000_000, {"ours": [a_run(0.125, memory=5)]}, 200.0, own_memory=5)
+    lines = tables.results_table(mlp + xor).splitlines()
+    assert lines[1] == "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    assert lines[2] == "| mnist_mlp, 10 epochs | ours | 0.2 | 1.00 | 491 | - | 60 | 94.25 % |"
+    assert lines[3].startswith("| mlp_simple, 1,000,000 epochs | ours | 0.125 in all | 1.00 | - | - | < 0 |")
+
+
+def test_comparison_is_the_ratio_of_medians() -> None:
+    slower = tables.compare("mnist_cnn", [a_run(1, 1, 5)], [a_run(2), a_run(2)])
+    assert (slower.base, slower.other, slower.ratio) == (1, 2, 2)
+    assert tables.comparison_table(("alone", "busy", "slowdown"), [slower]).endswith(
+        "| mnist_cnn | 1 | 2 | 2.00 |"
+    )
+
+
+@pytest.mark.parametrize(("stdout", "percent"), [
+    ("test accuracy: 94.25 % (9425 of 10000), loss 0.2", 94.25),
+    ("test accuracy 7%\nmore\nfinal test accuracy = 92.6 %\n", 92.6),
+    ("accuracy: 50 %", None),
+])  # fmt: skip
+def test_accuracy_is_parsed(stdout: str, percent: float | None) -> None:
+    assert runs.parse_accuracy(stdout) == percent
+
+
+def test_log_is_read_by_column_name(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("# seconds,epoch,loss\n0.5,1,2\n0.25,2,1\n")
+    assert runs.read_log(log) == {"seconds": [0.5, 0.25], "epoch": [1, 2], "loss": [2, 1]}
+    log.write_text("# epoch,loss\n1,2\n")
+    with pytest.raises(InputError, match="seconds"):
+        runs.read_log(log)
+
+
+def test_child_is_measured_and_its_failure_is_one_line() -> None:
+    child = runs.run_child(
+        "child", [sys.executable, "-c", "x = bytearray(b'1' * 300_000_000); print('done')"]
+    )
+    assert child.stdout == "done\n" and child.seconds > 0 and 300e6 < child.memory < 900e6
+    with pytest.raises(InputError, match=r"^child: exit status 3 \(why\), expected"):
+        runs.run_child(
+            "child", [sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"]
+        )
+    with pytest.raises(InputError, match="no such file"):
+        runs.run_child("child", ["./not-there"])
+
+
+def test_benchmark_stays_small_so_that_the_memory_of_children_can_be_read() -> None:
+    code = "import sys; sys.path.insert(0, 'tools'); import bench; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
+def test_plain_xor_gives_the_reference_loss(tmp_path: Path) -> None:
+    program = runs.compile_plain_xor(tmp_path)
+    assert runs.run_plain_xor(program, 1000).losses == [0.2503]
+    assert runs.run_plain_xor(program, 10_000).losses == [0.250287]
+
+
+def test_peers_draw_what_the_programs_draw() -> None:
+    for seed, first in ((0, 3692787630), (1, 0), (42, 10)):
+        assert peer.SimpleRng(seed).next_u32() == first
+    order = peer.np.arange(10)
+    peer.SimpleRng(42).shuffle(order)
+    assert order.tolist() == [3, 6, 1, 8, 9, 5, 7, 4, 2, 0]
+    weights = peer.initial_weights("mnist_attention_pool", peer.SimpleRng(42))
+    assert weights["wqkv"].shape == (64, 192) and abs(weights["wcls"]).max() <= (6 / 74) ** 0.5
+    assert weights["pos"][0, :2].tolist() == [0, 1]
+
+
+def test_patches_are_in_row_order() -> None:
+    image = peer.np.arange(784).reshape(1, 784)
+    assert peer.patches(image)[0, 8, :5].tolist() == [
+        116,
+        117,
+        118,
+        119,
+        144,
+    ]  # row 1, column 1 of the patches
+
+
+def test_requirements_are_listed_by_peer() -> None:
+    assert install.requirements("jax") == ["jax"]
+    assert install.requirements("torch")[0] == "torch" and "sympy" in install.requirements("torch")
+
+
+def test_missing_cuda_functions_are_found_in_a_symbol_table() -> None:
+    lines = (
+        "0000000000000000      DF *UND*\t0000000000000000 (libcublas.so.13) cublasCreate_v2\n"
+        "0000000000000000      DF *UND*\t0000000000000000  Base        ncclCommAbort\n"
+        "0000000000000000      DF *UND*\t0000000000000000 (GLIBC_2.2.5) malloc\n"
+    )
+    assert install.CUDA_FUNCTION.findall(lines) == [
+        ("libcublas.so.13", "cublasCreate_v2"),
+        ("", "ncclCommAbort"),
+    ]
+
+
+def test_whole_run(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    report = tmp_path / "report.json"
+    run_bench(monkeypatch, "--programs", "mnist_mlp", "--peers", "none", "--rounds", "2", "--epochs", "3",
+              "--build-dir", stand_in, "--json", report, "--busy-core", "--one-thread")  # fmt: skip
+    out, err = capsys.readouterr()
+    assert "| mnist_mlp, 3 epochs | this project | 0.25 | 1.00 | 393 | 196 % |" in out
+    assert "| mnist_mlp | 0.25 | 0.25 | 1.00 |" in out and "sgemm peak: 200 GFLOP/s, as a test says." in out
+    assert err.splitlines()[-1] == "bench: round 2 of 2: mnist_mlp: this project: 0.25 s"
+    written = json.loads(report.read_text())
+    assert written["results"][0]["seconds"] == [[0.25] * 3] * 2
+    assert written["results"][0]["minimum"] == 0.25 and written["busy_core"][0]["ratio"] == 1
+    assert written["machine"]["cpu"] and written["one_thread"]
+
+
+@pytest.mark.parametrize("options", [[], ["--peers", "torch"]])
+def test_missing_peer_is_left_out_with_a_line(
+    stand_in: Path, options: list[str], monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(install, "missing", lambda name: f"No module named '{name}'")
+    monkeypatch.setattr(install, "install", lambda name: "pip failed: no network")
+    run_bench(monkeypatch, "--programs", "mnist_mlp", "--rounds", "1", "--build-dir", stand_in, *options)
+    out, err = capsys.readouterr()
+    if options:
+        assert "bench: PyTorch is left out: pip failed: no network\n" in err
+    else:
+        assert "bench: JAX is left out: No module named 'jax' (--peers jax installs it)\n" in err
+    assert "this project" in out and "JAX" not in out
+
+
+def test_only_a_virtual_environment_is_installed_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "missing", lambda name: f"No module named '{name}'")
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert "virtual environment" in install.install("jax")
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    (["--programs", "mnist"], "--programs: 'mnist', expected"),
+    (["--peers", "numpy"], "--peers: 'numpy', expected one or more of jax, torch"),
+    (["--rounds", "0"], "--rounds: '0', expected a whole number from 1"),
+    (["--threads", "-1"], "--threads: "),
+    (["--epochs", "2.5"], "--epochs: '2.5', expected"),
+    (["--fast"], "unrecognized arguments: --fast"),
+])  # fmt: skip
+def test_wrong_usage_is_one_line_and_2(options: list[str], says: str) -> None:
+    done = subprocess.run([sys.executable, ROOT / "tools/bench.py", *options], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"bench: error: {says}") and done.stderr.count("\n") == 1
+
+
+def test_program_that_is_not_built_is_one_line_and_1(tmp_path: Path) -> None:
+    options = ["--programs", "mnist_cnn", "--build-dir", str(tmp_path)]
+    done = subprocess.run([sys.executable, ROOT / "tools/bench.py", *options], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"bench: error: {tmp_path}/mnist_cnn: no such file, expected")
+    assert done.stderr.count("\n") == 1
