@@ -1,0 +1,219 @@
+"""Measures our programs against JAX, PyTorch and plain C on the same work and prints a Markdown table.
+
+Run:  tools/run.sh bench [--peers jax,torch] [--json FILE] [--busy-core] [--one-thread]
+
+A round runs each contender once (A B C, A B C, ...), each a process of its own on the same cores, so that
+whatever else the machine does falls on all of them; the table has medians over all epochs of all rounds.
+Peers start from the same weights and see the same batches as ours, so that losses and accuracy agree.
+Start, loading, compilation and testing are not counted.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench_peers import install, machine, runs, tables
+from bench_peers.runs import Run
+from errors import InputError, OptionParser, os_reason, run_tool
+
+ROOT = Path(__file__).resolve().parents[1]
+EPOCHS = {"mnist_mlp": 10, "mnist_cnn": 3, "mnist_attention_pool": 2, "mlp_simple": runs.XOR_EPOCHS}
+PEERS = {"jax": "JAX", "torch": "PyTorch"}
+OURS = "this project"
+Contenders = dict[str, Callable[[], Run]]
+
+
+def main() -> None:
+    options = parse_options()
+    for path in (options.build_dir / program for program in options.programs):
+        if not path.exists():
+            raise InputError(path, "no such file", f"a built program (tools/run.sh {path.name} makes it)")
+    cores = machine.use_cores(options.threads)
+    if cores and len(cores) < options.threads:
+        raise InputError("--threads", str(options.threads), f"at most {len(cores)}, the cores there are")
+    left_out = find_peers(options)
+    with tempfile.TemporaryDirectory() as work:
+        report = measure(options, Path(work), left_out)
+    if options.busy_core:
+        report["busy_core"] = [busy_core(options, program, cores) for program in mnist(options)]
+    if options.one_thread:
+        report["one_thread"] = [one_thread(options, program) for program in mnist(options)]
+    print(as_markdown(report))
+    if options.json:
+        write_json(options.json, report)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = OptionParser(prog="bench", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--programs", type=names(EPOCHS), default=list(EPOCHS), metavar="A,B", help=f"of {', '.join(EPOCHS)}")
+    add(
+        "--peers",
+        type=names(PEERS, none=True),
+        metavar="A,B",
+        help="jax, torch, both or none; installs what is missing (default: those that are installed)",
+    )
+    add("--rounds", type=positive, default=3, metavar="N", help="default: %(default)s")
+    add("--threads", type=positive, default=2, metavar="N", help="default: %(default)s")
+    add("--epochs", type=positive, metavar="N", help="of each network on MNIST (default: 10, 3, 2)")
+    add("--busy-core", action="store_true", help="also measure ours beside a process that keeps a core busy")
+    add("--one-thread", action="store_true", help="also measure ours on one thread")
+    add("--json", type=Path, metavar="FILE", help="write every number there")
+    add("--data-dir", type=Path, default=ROOT / "data", metavar="PATH", help="default: data")
+    add("--build-dir", type=Path, default=ROOT / "build", metavar="PATH", help="default: build")
+    return parser.parse_args()
+
+
+def names(known: dict[str, object], none: bool = False) -> Callable[[str], list[str]]:
+    """An option's type: names from `known`, separated by commas; `none` is a word for no name."""
+
+    def parse(text: str) -> list[str]:
+        chosen = [] if none and text == "none" else text.split(",")
+        for name in chosen:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"'{name}', expected one or more of {', '.join(known)}")
+        return list(dict.fromkeys(chosen))
+
+    return parse
+
+
+def positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}', expected a whole number from 1")
+    return int(text)
+
+
+def mnist(options: argparse.Namespace) -> list[str]:
+    return [program for program in options.programs if program != "mlp_simple"]
+
+
+def find_peers(options: argparse.Namespace) -> dict[str, str]:
+    """Fill in options.peers with those that can be used; says which are left out, and why."""
+    if not mnist(options):
+        options.peers = []
+    asked = options.peers is not None
+    reasons = {name: install.install(name) if asked else install.missing(name)
+               for name in (options.peers if asked else PEERS)}  # fmt: skip
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    for name, reason in left_out.items():
+        hint = "" if asked else f" (--peers {name} installs it)"
+        say(f"{PEERS[name]} is left out: {reason}{hint}")
+    options.peers = [name for name in reasons if name not in left_out]
+    return left_out
+
+
+def contenders(options: argparse.Namespace, program: str, work: Path) -> Contenders:
+    """Who runs a program, ours first."""
+    ours = options.build_dir / program
+    if program == "mlp_simple":
+        found: Contenders = {OURS: lambda: runs.run_our_xor(ours)}
+        try:
+            plain = runs.compile_plain_xor(work)
+            found["plain C"] = lambda: runs.run_plain_xor(plain)
+        except InputError as error:
+            say(f"plain C is left out: {error}")
+        return found
+    how = (epochs_of(options, program), options.threads, options.data_dir)
+    found = {OURS: lambda: runs.run_ours(ours, *how)}
+    for peer in options.peers:
+        found[PEERS[peer]] = lambda peer=peer: runs.run_peer(peer, program, *how)
+    return found
+
+
+def epochs_of(options: argparse.Namespace, program: str) -> int:
+    return EPOCHS[program] if program == "mlp_simple" else options.epochs or EPOCHS[program]
+
+
+def measure(options: argparse.Namespace, work: Path, left_out: dict[str, str]) -> dict[str, object]:
+    """All rounds of everything, as the report that --json writes."""
+    lists = {program: contenders(options, program, work) for program in options.programs}
+    done: dict[str, dict[str, list[Run]]] = {p: {name: [] for name in found} for p, found in lists.items()}
+    peaks = []
+    for i in range(options.rounds):
+        peaks.append(machine.sgemm_peak(options.threads))
+        for program, found in lists.items():
+            for name, run in found.items():
+                done[program][name].append(run())
+                seconds = tables.significant(tables.median(done[program][name][-1:]))
+                say(f"round {i + 1} of {options.rounds}: {program}: {name}: {seconds} s")
+    peak, how = max((p for p in peaks if p), default=(None, "not measured: numpy is missing"))
+    results = [result for program in options.programs for result in tables.summarize(
+        program, epochs_of(options, program), done[program], peak, runs.own_memory())]  # fmt: skip
+    return {
+        "machine": machine.describe(), "threads": options.threads, "rounds": options.rounds,
+        "peak_gflops": peak, "peak_how": how, "left_out": left_out, "results": results,
+    }  # fmt: skip
+
+
+def busy_core(options: argparse.Namespace, program: str, cores: list[int]) -> tables.Comparison:
+    """Our program alone and beside a process that never rests on the last of its cores, in turn."""
+    quiet, busy = [], []
+    for _ in range(options.rounds):
+        quiet.append(train(options, program, options.threads))
+        with endless_process(cores):
+            busy.append(train(options, program, options.threads))
+    return tables.compare(program, quiet, busy)
+
+
+def one_thread(options: argparse.Namespace, program: str) -> tables.Comparison:
+    """Our program on all its threads and on one, in turn."""
+    all_threads, single = [], []
+    for _ in range(options.rounds):
+        all_threads.append(train(options, program, options.threads))
+        single.append(train(options, program, 1))
+    return tables.compare(program, all_threads, single)
+
+
+def train(options: argparse.Namespace, program: str, threads: int) -> Run:
+    return runs.run_ours(options.build_dir / program, epochs_of(options, program), threads, options.data_dir)
+
+
+@contextlib.contextmanager
+def endless_process(cores: list[int]) -> Iterator[None]:
+    """Keeps a core busy: the last of `cores`, or one of the system's choice if it cannot bind."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            if cores:
+                os.sched_setaffinity(process.pid, cores[-1:])
+            yield
+        finally:
+            process.kill()
+
+
+def as_markdown(report: dict[str, object]) -> str:
+    """The report as the README shows it."""
+    m, threads = report["machine"], report["threads"]
+    peak = "" if report["peak_gflops"] is None else f"{report['peak_gflops']:.0f} GFLOP/s, "
+    parts = [
+        f"Machine: {m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB; {m['system']}; {m['compiler']}.\n"
+        f"Threads: {threads}. Rounds in turn: {report['rounds']}, medians. {m['date']}.\n"
+        f"sgemm peak: {peak}{report['peak_how']}.",
+        tables.results_table(report["results"]),
+    ]
+    if busy := report.get("busy_core"):
+        parts.append(tables.comparison_table(("alone", "one core busy", "slowdown"), busy))
+    if single := report.get("one_thread"):
+        parts.append(tables.comparison_table((f"{threads} threads", "1 thread", "gain"), single))
+    return "\n\n".join(parts)
+
+
+def write_json(path: Path, report: dict[str, object]) -> None:
+    try:
+        path.write_text(json.dumps(report, default=dataclasses.asdict, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(path, f"cannot be written ({os_reason(error)})", "a writable file") from error
+
+
+def say(line: str) -> None:
+    print(f"bench: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run_tool("bench", main))

@@ -1,0 +1,153 @@
+"""What every peer shares: its command line, MNIST in memory, the initial weights, the line it prints.
+
+A peer is a program of its own, so that its memory, threads and start are its own too:
+
+    jax_peer.py PROGRAM --epochs N --threads T    ->  one line of JSON on stdout, see Report
+"""
+
+import argparse
+import dataclasses
+import gzip
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCH_SIZE = {"mnist_mlp": 64, "mnist_cnn": 32, "mnist_attention_pool": 32}
+Weights = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass
+class Report:
+    """The result of a run: seconds and mean training loss by epoch, test accuracy in percent."""
+
+    version: str
+    seconds: list[float]
+    losses: list[float]
+    test_accuracy: float
+
+
+@dataclasses.dataclass
+class Mnist:
+    """Pixels as bytes (N, 784), labels as int32 (N)."""
+
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+
+
+def read_idx(folder: Path, stem: str, kind: str, header: int) -> np.ndarray:
+    """The bytes after the header of an IDX file, plain or gzipped, in either spelling."""
+    for name in (f"{stem}-{kind}", f"{stem}.{kind}"):
+        for path, opener in ((folder / name, open), (folder / f"{name}.gz", gzip.open)):
+            if path.exists():
+                with opener(path, "rb") as file:
+                    return np.frombuffer(file.read(), np.uint8, offset=header)
+    raise SystemExit(f"error: {folder}: no {stem}-{kind} or {stem}.{kind}, plain or .gz")
+
+
+def read_mnist(folder: Path) -> Mnist:
+    """All four files; a peer turns bytes into floats when and where that is fastest for it."""
+
+    def images(stem: str) -> np.ndarray:
+        return read_idx(folder, stem, "idx3-ubyte", 16).reshape(-1, 784)
+
+    def labels(stem: str) -> np.ndarray:
+        return read_idx(folder, stem, "idx1-ubyte", 8).astype(np.int32)
+
+    return Mnist(images("train-images"), labels("train-labels"), images("t10k-images"), labels("t10k-labels"))
+
+
+class SimpleRng:
+    """The programs' own generator (xorshift64): the same weights, the same order of the images."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed or 0x9E3779B97F4A7C15
+
+    def next_u32(self) -> int:
+        x = self.state
+        x ^= x << 13 & 0xFFFFFFFFFFFFFFFF
+        x ^= x >> 7
+        x ^= x << 17 & 0xFFFFFFFFFFFFFFFF
+        self.state = x
+        return x >> 32
+
+    def xavier(self, *shape: int, fans: tuple[int, int] | None = None) -> np.ndarray:
+        """Uniform in +-sqrt(6 / (in + out)), float32."""
+        limit = np.float32(math.sqrt(6 / sum(fans or shape)))
+        draws = np.array([self.next_u32() >> 8 for _ in range(math.prod(shape))], np.float32)
+        return (-limit + 2 * limit * draws * np.float32(2**-24)).reshape(shape)
+
+    def shuffle(self, order: np.ndarray) -> None:
+        """Fisher-Yates from the end, in place."""
+        items = order.tolist()
+        for i in range(len(items) - 1, 0, -1):
+            j = self.next_u32() % (i + 1)
+            items[i], items[j] = items[j], items[i]
+        order[:] = items
+
+
+def initial_weights(program: str, rng: SimpleRng) -> Weights:
+    """The tensors of a program: Xavier uniform weights (input, output), zero biases, sinusoidal positions."""
+
+    def zeros(n: int) -> np.ndarray:
+        return np.zeros(n, np.float32)
+
+    if program == "mnist_mlp":
+        return {"w1": rng.xavier(784, 512), "b1": zeros(512), "w2": rng.xavier(512, 10), "b2": zeros(10)}
+    if program == "mnist_cnn":
+        conv = rng.xavier(8, 9, fans=(9, 72))  # (filter, 3x3)
+        return {"conv": conv, "conv_b": zeros(8), "fc": rng.xavier(1568, 10), "fc_b": zeros(10)}
+    return {
+        "wp": rng.xavier(16, 64), "bp": zeros(64), "pos": sinusoids(49, 64),
+        "wqkv": np.concatenate([rng.xavier(64, 64) for _ in "qkv"], axis=1), "bqkv": zeros(192),
+        "w1": rng.xavier(64, 128), "b1": zeros(128), "w2": rng.xavier(128, 64), "b2": zeros(64),
+        "wcls": rng.xavier(64, 10), "bcls": zeros(10),
+    }  # fmt: skip
+
+
+def sinusoids(tokens: int, width: int) -> np.ndarray:
+    """(tokens, width): sine on even columns d, cosine on odd; angle t / 10000^(2 floor(d/2) / width)."""
+    d = np.arange(width)
+    angle = np.arange(tokens)[:, None] / 10000 ** (2 * (d // 2) / width)
+    return np.where(d % 2 == 0, np.sin(angle), np.cos(angle)).astype(np.float32)
+
+
+def patches(images: np.ndarray) -> np.ndarray:
+    """(N, 784) -> (N, 49, 16): patches of 4x4 in row order, pixels in row order within a patch."""
+    tiles = images.reshape(-1, 7, 4, 7, 4).transpose(0, 1, 3, 2, 4)
+    return np.ascontiguousarray(tiles).reshape(-1, 49, 16)
+
+
+def parse(description: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("program", choices=list(BATCH_SIZE))
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, help="default: the program's own")
+    parser.add_argument("--lr", type=float, default=0.01)
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--data-dir", type=Path, default=ROOT / "data")
+    args = parser.parse_args()
+    args.batch_size = args.batch_size or BATCH_SIZE[args.program]
+    return args
+
+
+def train(version: str, epochs: int, epoch: Callable[[np.ndarray], float], n: int, rng: SimpleRng,
+          test: Callable[[], float]) -> None:  # fmt: skip
+    """Time `epoch(order)`, which returns the mean loss, on n images shuffled anew; print the report."""
+    order = np.arange(n, dtype=np.int32)
+    report = Report(version, [], [], math.nan)
+    for _ in range(epochs):
+        rng.shuffle(order)  # not counted: slow in Python, a millisecond elsewhere
+        start = time.perf_counter()
+        loss = epoch(order)
+        report.seconds.append(time.perf_counter() - start)
+        report.losses.append(loss)
+    report.test_accuracy = 100 * test()
+    print(json.dumps(dataclasses.asdict(report)), flush=True)

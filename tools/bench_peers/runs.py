@@ -1,0 +1,129 @@
+"""One run of one program: ours, a peer's or the plain C loop, each a child of its own, and what it took."""
+
+import dataclasses
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from errors import InputError, os_reason
+
+HERE = Path(__file__).resolve().parent
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+XOR_EPOCHS = 1_000_000
+
+
+@dataclasses.dataclass
+class Run:
+    """What one run took."""
+
+    version: str  # of a peer, with its name
+    seconds: list[float]  # by epoch; for XOR one value, the whole process
+    cpu_seconds: float  # user and system time of the whole process
+    memory: int  # peak, bytes; no less than the benchmark's own
+    losses: list[float]
+    test_accuracy: float | None  # percent
+
+
+@dataclasses.dataclass
+class Child:
+    """A process that has ended well."""
+
+    stdout: str
+    seconds: float
+    cpu_seconds: float
+    memory: int
+
+
+def run_child(name: str, command: list[str | Path], environment: dict[str, str] | None = None) -> Child:
+    """Run a command to its end and measure it. Raises InputError with its last words if it fails."""
+    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+        start = time.perf_counter()
+        try:
+            child = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment)
+        except OSError as error:
+            raise InputError(command[0], os_reason(error), f"the program {name}") from error
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:  # Ctrl-C: nothing is left running
+            child.kill()
+            raise
+        seconds = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            stderr.seek(0)
+            words = stderr.read().strip().splitlines() or ["no message"]
+            raise InputError(name, f"exit status {child.returncode} ({words[-1]})", "a run that ends well")
+        stdout.seek(0)
+        memory = usage.ru_maxrss * MAXRSS_UNIT
+        return Child(stdout.read(), seconds, usage.ru_utime + usage.ru_stime, memory)
+
+
+def own_memory() -> int:
+    """The benchmark's own peak in bytes: a child that needs less shows this."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
+
+
+def run_ours(program: Path, epochs: int, threads: int, data: Path) -> Run:
+    """Train with one of our programs; the seconds of each epoch are those of its log."""
+    with tempfile.TemporaryDirectory() as work:
+        log = Path(work, "log.txt")
+        options = ["--epochs", str(epochs), "--threads", str(threads), "--data-dir", data, "--quiet"]
+        options += ["--output", Path(work, "model.bin"), "--log", log]
+        child = run_child(program.name, [program, *options])
+        columns = read_log(log)
+    accuracy = parse_accuracy(child.stdout)
+    return Run("", columns["seconds"], child.cpu_seconds, child.memory, columns["loss"], accuracy)
+
+
+def run_peer(peer: str, program: str, epochs: int, threads: int, data: Path) -> Run:
+    """Train with jax_peer.py or torch_peer.py, on the CPU whatever else the machine has."""
+    options = ["--epochs", str(epochs), "--threads", str(threads), "--data-dir", data]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    script = HERE / f"{peer}_peer.py"
+    child = run_child(script.name, [sys.executable, script, program, *options], environment)
+    report = json.loads(child.stdout.splitlines()[-1])
+    return Run(cpu_seconds=child.cpu_seconds, memory=child.memory, **report)
+
+
+def run_our_xor(program: Path, epochs: int = XOR_EPOCHS) -> Run:
+    """Train XOR with mlp_simple: the time is that of the whole process, as for the plain loop."""
+    child = run_child(program.name, [program, "--epochs", str(epochs), "--quiet"])
+    return Run("", [child.seconds], child.cpu_seconds, child.memory, [], None)
+
+
+def run_plain_xor(program: Path, epochs: int = XOR_EPOCHS) -> Run:
+    """Train XOR with the plain C loop."""
+    child = run_child(program.name, [program, str(epochs)])
+    loss = float(child.stdout.split()[1])
+    return Run("plain C", [child.seconds], child.cpu_seconds, child.memory, [loss], None)
+
+
+def compile_plain_xor(folder: Path) -> Path:
+    """Compile xor_plain.c into `folder`. Raises InputError if there is no compiler."""
+    program = folder / "xor_plain"
+    compiler = os.environ.get("CC", "cc")
+    run_child("cc", [compiler, "-O3", "-march=native", HERE / "xor_plain.c", "-o", program, "-lm"])
+    return program
+
+
+def read_log(path: Path) -> dict[str, list[float]]:
+    """The columns of a training log by name."""
+    header, *rows = path.read_text().splitlines()
+    names = header.removeprefix("#").strip().split(",")
+    if not {"loss", "seconds"} <= set(names) or not rows:
+        found = f"header '{header}' and {len(rows)} rows"
+        raise InputError(path, found, "the columns loss and seconds, a row an epoch")
+    values = zip(*(map(float, row.split(",")) for row in rows), strict=True)
+    return {name: list(column) for name, column in zip(names, values, strict=True)}
+
+
+def parse_accuracy(stdout: str) -> float | None:
+    """The percentage of the last line that gives a test accuracy."""
+    found = re.findall(r"test accuracy\D*([\d.]+) ?%", stdout)
+    return float(found[-1]) if found else None
