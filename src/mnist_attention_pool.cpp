@@ -9,6 +9,8 @@
 
 #include "nn/models/attention_pool.hpp"
 
+#include <string>
+
 #include "nn/cli/mnist_program.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
@@ -26,9 +28,14 @@ int main(int argc, char** argv) {
 
     // Model
     nn::SimpleRng rng(program.seed);
-    nn::AttentionPool model(
-        {.height = train.images.rows, .width = train.images.cols, .classes = train.classes}, rng);
-    program.describe("49 patches of 4x4 -> attention, width 64 -> ReLU 128 -> mean -> 10 (softmax)", model);
+    nn::AttentionShape shape{.height = train.images.rows, .width = train.images.cols};
+    shape.classes = train.classes;
+    shape.check();
+    nn::AttentionPool model(shape, rng);
+    program.describe(std::to_string(shape.tokens()) +
+                         " patches of 4x4 -> attention, width 64 -> ReLU 128 -> mean -> " +
+                         std::to_string(shape.classes) + " (softmax)",
+                     model);
 
     // Loop and result: forward, loss, backward, update, as nn/training/train.hpp has it; then how well the
     // network does on digits it has not seen, and the model for others to use.

@@ -8,6 +8,8 @@
 
 #include "nn/models/cnn.hpp"
 
+#include <string>
+
 #include "nn/cli/mnist_program.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
@@ -22,13 +24,15 @@ int main(int argc, char** argv) {
 
     // Model
     nn::SimpleRng rng(program.seed);
-    nn::Cnn model({.height = train.images.rows,
-                   .width = train.images.cols,
-                   .filters = 8,
-                   .kernel = 3,
-                   .classes = train.classes},
-                  rng);
-    program.describe("conv 8 x 3x3 -> ReLU -> max-pool 2x2 -> 10 (softmax)", model);
+    const nn::CnnShape shape{.height = train.images.rows,
+                             .width = train.images.cols,
+                             .filters = 8,
+                             .kernel = 3,
+                             .classes = train.classes};
+    shape.check();
+    nn::Cnn model(shape, rng);
+    program.describe(
+        "conv 8 x 3x3 -> ReLU -> max-pool 2x2 -> " + std::to_string(shape.classes) + " (softmax)", model);
 
     // Loop and result: forward, loss, backward, update, as nn/training/train.hpp has it; then how well the
     // network does on digits it has not seen, and the model for others to use.

@@ -218,6 +218,35 @@ def test_help_and_version(program: str, tmp_path: Path) -> None:
     assert version.returncode == 0 and re.fullmatch(rf"{program} \d+\.\d+\.\d+\n", version.stdout)
 
 
+def other_data(folder: Path, side: int, classes: int, count: int = 50) -> Path:
+    """Random images of another size and number of classes."""
+    rng = np.random.default_rng(1)
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        write_idx(folder / f"{part}-images-idx3-ubyte", rng.integers(0, 256, (count, side, side)))
+        write_idx(folder / f"{part}-labels-idx1-ubyte", np.arange(count) % classes)
+    return folder
+
+
+@pytest.mark.parametrize(("program", "side"), [("mnist_mlp", 3), ("mnist_mlp", 1), ("mnist_cnn", 5), ("mnist_cnn", 2),
+                                               ("mnist_attention_pool", 8), ("mnist_attention_pool", 4)])
+def test_other_sizes_and_classes(program: str, side: int, tmp_path: Path) -> None:
+    folder = other_data(tmp_path / "data", side, 17)
+    for args in (["--batch-size", "1"], ["--batch-size", "7"], ["--batch-size", "1000", "--threads", "3"]):
+        result = run(program, "--epochs", "2", *args, "--data-dir", folder, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert "17 classes" in result.stdout
+
+
+@pytest.mark.parametrize(("program", "side", "said"), [
+    ("mnist_cnn", 1, "images: 1 x 1 pixels, expected at least 2 x 2"),
+    ("mnist_attention_pool", 27, "images: 27 x 27 pixels, expected multiples of the patch, 4"),
+])
+def test_images_that_do_not_fit(program: str, side: int, said: str, tmp_path: Path) -> None:
+    result = run(program, "--quiet", "--data-dir", other_data(tmp_path / "data", side, 10), cwd=tmp_path)
+    assert error_line(result, program, 1) == said
+
+
 def test_nan_loss_is_told(small_data: Path, tmp_path: Path) -> None:
     result = run("mnist_mlp", "--lr", "1e6", "--data-dir", small_data, "--quiet", cwd=tmp_path)
     assert re.match(r"training: the loss is no longer a number in epoch 1, ", error_line(result, "mnist_mlp", 1))

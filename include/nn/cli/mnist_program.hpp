@@ -166,7 +166,9 @@ class MnistProgram {
 
   template <class... Args>
   void say(const char* format, Args... args) const {
-    if (!quiet) std::printf(format, args...);
+    if (quiet) return;
+    std::printf(format, args...);
+    std::fflush(stdout);  // in its place among what progress writes to standard error
   }
 
   // "data" here, else "../data" beside the program: build/mnist_mlp finds it from anywhere.

@@ -23,8 +23,10 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "nn/core/error.hpp"
 #include "nn/core/matmul.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
@@ -48,6 +50,13 @@ struct AttentionShape {
   std::size_t heads = 1;                // H
   std::size_t classes = 10;             // K
   Position position = Position::sinusoidal;
+
+  // Throws Error if images of this size cannot be cut into patches.
+  void check() const {
+    if (height % patch == 0 && width % patch == 0 && height > 0 && width > 0) return;
+    throw Error("images", std::to_string(height) + " x " + std::to_string(width) +
+                              " pixels, expected multiples of the patch, " + std::to_string(patch));
+  }
 
   PatchGrid grid() const { return {height, width, patch}; }
   std::size_t tokens() const { return grid().tokens(); }             // S

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cassert>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "nn/core/error.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/core/tensor.hpp"
@@ -24,6 +26,13 @@ struct CnnShape {
   std::size_t height = 28, width = 28;
   std::size_t filters = 8, kernel = 3;  // kernel: 3, 5 or 7
   std::size_t classes = 10;
+
+  // Throws Error if images of this size leave nothing to pool.
+  void check() const {
+    if (height >= 2 && width >= 2) return;
+    throw Error("images",
+                std::to_string(height) + " x " + std::to_string(width) + " pixels, expected at least 2 x 2");
+  }
 };
 
 class Cnn {
