@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <string>
 
+#include "nn/cli/interrupt.hpp"
 #include "nn/cli/options.hpp"
 #include "nn/cli/run.hpp"
 #include "nn/core/rng.hpp"
@@ -51,7 +52,8 @@ int main(int argc, char** argv) {
 
     // Loop: every 1,000 epochs a line and a row of the log.
     double training_seconds = 0;
-    for (std::size_t done = 0; done < epochs;) {
+    const nn::cli::Interrupt interrupt;
+    for (std::size_t done = 0; done < epochs && !interrupt.requested();) {
       const std::size_t stretch = std::min<std::size_t>(1000, epochs - done);
       const nn::Stopwatch watch;
       const double loss = nn::train(net, samples, stretch, learning_rate);
@@ -74,11 +76,12 @@ int main(int argc, char** argv) {
     }
     log.save();
     if (!output.empty()) nn::save_bin(net, output);
-    if (quiet) return nn::cli::kDone;
+    const int status = interrupt.requested() ? nn::cli::kInterrupted : nn::cli::kDone;
+    if (quiet) return status;
     std::printf("accuracy: %.0f %% (%zu of 4)\n", 25.0 * static_cast<double>(correct), correct);
     if (!output.empty()) std::printf("wrote %s\n", output.c_str());
     if (!log_path.empty()) std::printf("wrote %s\n", log_path.c_str());
     std::printf("time: training %.3f s\n", training_seconds);
-    return nn::cli::kDone;
+    return status;
   });
 }

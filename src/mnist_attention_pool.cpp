@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
     nn::SimpleRng rng(program.seed);
     nn::AttentionShape shape{.height = train.images.rows, .width = train.images.cols};
     shape.classes = train.classes;
-    shape.check();
+    shape.check(train.images.source);
     nn::AttentionPool model(shape, rng);
     program.describe(std::to_string(shape.tokens()) +
                          " patches of 4x4 -> attention, width 64 -> ReLU 128 -> mean -> " +

@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
                              .filters = 8,
                              .kernel = 3,
                              .classes = train.classes};
-    shape.check();
+    shape.check(train.images.source);
     nn::Cnn model(shape, rng);
     program.describe(
         "conv 8 x 3x3 -> ReLU -> max-pool 2x2 -> " + std::to_string(shape.classes) + " (softmax)", model);

@@ -239,12 +239,12 @@ def test_other_sizes_and_classes(program: str, side: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("program", "side", "said"), [
-    ("mnist_cnn", 1, "images: 1 x 1 pixels, expected at least 2 x 2"),
-    ("mnist_attention_pool", 27, "images: 27 x 27 pixels, expected multiples of the patch, 4"),
+    ("mnist_cnn", 1, "images of 1 x 1 pixels, expected at least 2 x 2"),
+    ("mnist_attention_pool", 27, "images of 27 x 27 pixels, expected square ones, a multiple of the patch, 4, wide"),
 ])
 def test_images_that_do_not_fit(program: str, side: int, said: str, tmp_path: Path) -> None:
     result = run(program, "--quiet", "--data-dir", other_data(tmp_path / "data", side, 10), cwd=tmp_path)
-    assert error_line(result, program, 1) == said
+    assert error_line(result, program, 1) == f"{tmp_path / 'data' / 'train-images-idx3-ubyte'}: {said}"
 
 
 def test_nan_loss_is_told(small_data: Path, tmp_path: Path) -> None:
@@ -313,9 +313,63 @@ def test_bad_training_options(args: list[str], said: str, tmp_path: Path) -> Non
     assert error_line(run("mnist_cnn", *args, cwd=tmp_path), "mnist_cnn", 2).startswith(said)
 
 
-def test_validation_larger_than_the_data(small_data: Path, tmp_path: Path) -> None:
-    result = run("mnist_mlp", "--validation", "600", "--quiet", "--data-dir", small_data, cwd=tmp_path)
-    assert error_line(result, "mnist_mlp", 1).startswith("--validation: found 600, expected fewer than the 600")
+@pytest.mark.parametrize(("args", "said"), [
+    (["--validation", "600"], "--validation: of 600 training images it holds out 600, expected at least one"),
+    (["--validation", "0.0001"], "--validation: of 600 training images it holds out 0, expected at least one"),
+    (["--patience", "3"], "--patience: found without --validation"),
+    (["--output", "same", "--log", "same"], "--log: same is the model file, too"),
+])
+def test_options_that_contradict_each_other(args: list[str], said: str, small_data: Path, tmp_path: Path) -> None:
+    result = run("mnist_mlp", *args, "--quiet", "--data-dir", small_data, cwd=tmp_path)
+    assert error_line(result, "mnist_mlp", 1).startswith(said)
+
+
+def test_numbers_are_decimal(tmp_path: Path) -> None:
+    assert "epoch 10  loss" in run("mlp_simple", "--epochs", "010", cwd=tmp_path).stdout
+
+
+def test_the_log_has_the_test_accuracy_of_the_model_that_is_kept(small_data: Path, tmp_path: Path) -> None:
+    result = run("mnist_mlp", "--lr", "0.3", "--epochs", "30", "--validation", "0.3", "--patience", "3",
+                 "--data-dir", small_data, "--output", "m.bin", "--log", "l.txt", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    log = np.loadtxt(tmp_path / "l.txt", delimiter=",")
+    (row,) = np.flatnonzero(np.isfinite(log[:, 5]))
+    assert row == np.argmin(log[:, 3])
+    accuracy = float(re.search(r"test accuracy: ([\d.]+) %", result.stdout)[1])
+    assert log[row, 5] * 100 == pytest.approx(accuracy, abs=0.005)
+
+
+def test_a_huge_batch_size_takes_no_more_memory_than_the_data(small_data: Path, tmp_path: Path) -> None:
+    result = subprocess.run(["bash", "-c", f"ulimit -v 1500000; exec {BUILD}/mnist_attention_pool --epochs 1 --quiet "
+                             f"--threads 2 --batch-size 65536 --train-limit 32 --data-dir '{small_data}'"],
+                            cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_threads_that_the_system_does_not_give(small_data: Path, tmp_path: Path) -> None:
+    result = subprocess.run(["bash", "-c", f"ulimit -v 1000000; exec {BUILD}/mnist_mlp --quiet --threads 256 "
+                             f"--data-dir '{small_data}'"], cwd=tmp_path, capture_output=True, text=True)
+    assert error_line(result, "mnist_mlp", 1).startswith("threads: 256 asked for, the system starts only ")
+
+
+def test_more_rows_than_a_job_has_blocks(tmp_path: Path) -> None:
+    """131,076 rows make 65,538 pooled rows."""
+    (tmp_path / "data").mkdir()
+    for part in ("train", "t10k"):
+        write_idx(tmp_path / "data" / f"{part}-images-idx3-ubyte", np.full((2, 131_076, 2), 9))
+        write_idx(tmp_path / "data" / f"{part}-labels-idx1-ubyte", np.arange(2))
+    result = run("mnist_cnn", "--epochs", "1", "--quiet", "--threads", "2", cwd=tmp_path, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_ctrl_c_in_mlp_simple_saves(tmp_path: Path) -> None:
+    process = subprocess.Popen([BUILD / "mlp_simple", "--epochs", "1000000000", "--quiet", "--output", "xor.bin"],
+                               cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert (tmp_path / "xor.bin").stat().st_size == 12 + 8 * 17
 
 
 def test_mlp_simple_learns_xor(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ TEST_CASE("the log: one schema, a whole file after every save") {
   log.save();
   CHECK(test::file_bytes(path) == header + "1,0.804809,0.250000,nan,nan,nan,0.01\n" +
                                       "2,0.500000,0.125000,0.600000,0.900000,0.800000,0.005\n");
-  log.set_test_accuracy(0.81);
+  log.set_test_accuracy(2, 0.81);
   log.save();
   CHECK_THAT(test::file_bytes(path),
              Catch::Matchers::EndsWith("2,0.500000,0.125000,0.600000,0.900000,0.810000,0.005\n"));

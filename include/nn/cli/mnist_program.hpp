@@ -54,6 +54,13 @@ class MnistProgram {
   int run(int argc, char** argv, const std::function<int()>& body) {
     executable_ = argv[0];
     return cli::run(app, argc, argv, [&] {
+      if (output == log_path) {
+        throw Error("--log", output + " is the model file, too, expected a path of its own");
+      }
+      if (validation_ == 0 && options.patience > 0) {
+        throw Error("--patience",
+                    "found without --validation, expected both: there is no validation loss to watch");
+      }
       check_writable(output);
       log_ = LossLog(log_path);
       return body();
@@ -95,17 +102,17 @@ class MnistProgram {
     const Evaluation result = evaluate(model, test_set, team);
     const double testing_seconds = watch.seconds();
     const std::size_t bytes = save_bin(model, output);
-    log_.set_test_accuracy(result.accuracy());
+    if (outcome != Outcome::interrupted) log_.set_test_accuracy(saved_epoch_, result.accuracy());
     log_.save();
     std::printf("test accuracy: %.2f %% (%zu of %zu), loss %.6f\n", 100 * result.accuracy(), result.correct,
                 result.images, result.loss);
-    say("wrote %s (%zu bytes) and %s\n", output.c_str(), bytes, log_path.c_str());
+    say("wrote %s (%zu bytes)%s%s\n", output.c_str(), bytes, log_.empty() ? "" : " and ",
+        log_.empty() ? "" : log_path.c_str());
     say("time: loading %.2f s, training %.2f s, testing %.2f s\n", loading_seconds_, training_seconds_,
         testing_seconds);
     if (outcome == Outcome::diverged) {
-      throw Error("training", "the loss is no longer a number after epoch " +
-                                  std::to_string(log_.last_epoch()) + ", whose model is kept in " + output +
-                                  "; a smaller --lr helps");
+      throw Error("training", "the loss is no longer a number after epoch " + std::to_string(saved_epoch_) +
+                                  ", whose model is kept in " + output + "; a smaller --lr helps");
     }
     return outcome == Outcome::interrupted ? kInterrupted : kDone;
   }
@@ -141,6 +148,7 @@ class MnistProgram {
 
     const Stopwatch watch;
     const Outcome outcome = nn::train(model, data, options, state, team, observer);
+    saved_epoch_ = state.best_epoch;
     training_seconds_ = watch.seconds();
     progress.close_line();
     if (outcome == Outcome::interrupted) {
@@ -156,12 +164,12 @@ class MnistProgram {
   // How many of the training images --validation asks for.
   std::size_t held_out(std::size_t images) const {
     const double count = validation_ < 1 ? validation_ * static_cast<double>(images) : validation_;
-    if (count > static_cast<double>(images) - 1) {
-      throw Error("--validation", "found " + std::to_string(static_cast<std::size_t>(validation_)) +
-                                      ", expected fewer than the " + std::to_string(images) +
-                                      " training images");
+    const auto held_out = static_cast<std::size_t>(count + 0.5);
+    if (held_out >= images || (held_out == 0 && validation_ > 0)) {
+      throw Error("--validation", "of " + std::to_string(images) + " training images it holds out " +
+                                      std::to_string(held_out) + ", expected at least one and not all");
     }
-    return static_cast<std::size_t>(count + 0.5);
+    return held_out;
   }
 
   template <class... Args>
@@ -185,6 +193,7 @@ class MnistProgram {
   bool test_each_epoch_ = false;
   std::string executable_;
   LossLog log_{""};
+  std::size_t saved_epoch_ = 0;  // whose model is tested and saved, unless the run was interrupted
   double loading_seconds_ = 0, training_seconds_ = 0;
 };
 

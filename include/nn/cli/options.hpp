@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <locale>
 #include <optional>
 #include <random>
 #include <sstream>
@@ -28,19 +29,26 @@ std::string to_text(T value) {
   return text.str();
 }
 
-// True if the whole of `text` is a number of type T in [lo, hi]; NaN is in no range.
+// The number that the whole of `text` is, in base ten.
 template <class T>
-bool parses_in_range(const std::string& text, T lo, T hi) {
+std::optional<T> parse(const std::string& text) {
   T value{};
   if constexpr (std::is_floating_point_v<T>) {
     std::istringstream in(text);  // std::from_chars for floating point is not everywhere yet
     in.imbue(std::locale::classic());
-    if (!(in >> value) || !in.eof()) return false;
+    if (!(in >> value) || !in.eof()) return std::nullopt;
   } else {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return false;
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   }
-  return value >= lo && value <= hi;
+  return value;
+}
+
+// Whether it is one in [lo, hi]; NaN is in no range.
+template <class T>
+bool parses_in_range(const std::string& text, T lo, T hi) {
+  const std::optional<T> value = parse<T>(text);
+  return value && *value >= lo && *value <= hi;
 }
 }  // namespace detail
 
@@ -50,7 +58,10 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const 
                         T hi) {
   const std::string kind = std::is_floating_point_v<T> ? "a number" : "a whole number";
   const std::string range = kind + " from " + detail::to_text(lo) + " to " + detail::to_text(hi);
-  CLI::Option* option = app.add_option(name, value, what + ": " + range)->capture_default_str();
+  CLI::Option* option = app.add_option_function<std::string>(
+                               name, [&value](const std::string& text) { value = *detail::parse<T>(text); },
+                               what + ": " + range)
+                            ->default_str(detail::to_text(value));
   option->type_name(std::is_floating_point_v<T> ? "X" : "N");
   option->check([=](const std::string& text) {
     return detail::parses_in_range(text, lo, hi) ? std::string() : "found '" + text + "', expected " + range;

@@ -16,28 +16,33 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
+#include "nn/core/error.hpp"
 #include "nn/core/matmul.hpp"
 
 namespace nn {
 
 class ThreadTeam {
  public:
-  // `threads` >= 1, the calling thread among them.
+  // `threads` >= 1, the calling thread among them. Throws Error if the system does not give so many.
   explicit ThreadTeam(std::size_t threads) : threads_(threads), ranges_(new Range[threads]) {
     assert(threads >= 1);
     use_one_blas_thread();
-    for (std::size_t t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work_until_stopped(t); });
+    try {
+      for (std::size_t t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work_until_stopped(t); });
+    } catch (const std::system_error& error) {
+      const std::string started = std::to_string(workers_.size() + 1);
+      stop();
+      throw Error("threads", std::to_string(threads) + " asked for, the system starts only " + started +
+                                 ": " + error.what());
+    }
   }
-  ~ThreadTeam() {
-    stop_ = true;
-    job_number_.fetch_add(1);
-    job_number_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~ThreadTeam() { stop(); }
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
 
@@ -47,15 +52,24 @@ class ThreadTeam {
   // done. f must not throw and must not use the team itself.
   template <class F>
   void for_blocks(std::size_t blocks, F&& f) {
-    assert(blocks < 0x10000);
+    for (std::size_t first = 0; first < blocks; first += kMostBlocks) {
+      run_job(first, std::min(kMostBlocks, blocks - first), f);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMostBlocks = 0xffff;
+
+  // Blocks first .. first + blocks - 1; blocks <= kMostBlocks.
+  template <class F>
+  void run_job(std::size_t first, std::size_t blocks, F& f) {
+    auto call = [&f, first](std::size_t block) { f(first + block); };
     if (threads_ == 1 || blocks <= 1) {
-      for (std::size_t block = 0; block < blocks; ++block) f(block);
+      for (std::size_t block = 0; block < blocks; ++block) call(block);
       return;
     }
-    context_ = const_cast<void*>(static_cast<const void*>(&f));
-    run_ = [](void* context, std::size_t block) {
-      (*static_cast<std::remove_reference_t<F>*>(context))(block);
-    };
+    context_ = &call;
+    run_ = [](void* context, std::size_t block) { (*static_cast<decltype(call)*>(context))(block); };
     pending_.store(static_cast<std::uint32_t>(blocks), std::memory_order_relaxed);
     const std::uint32_t job = job_number_.load(std::memory_order_relaxed) + 1;
     for (std::size_t t = 0; t < threads_; ++t) {
@@ -68,7 +82,6 @@ class ThreadTeam {
     wait_while_equal_until(pending_, [](std::uint32_t pending) { return pending == 0; });
   }
 
- private:
   // Blocks not yet taken of one thread's share: job number (32 bits), next block (16), end (16). The job
   // number makes every state unique, so that a late thread cannot take a block of a job it did not see.
   struct alignas(64) Range {
@@ -86,6 +99,13 @@ class ThreadTeam {
         state = range.load(std::memory_order_acquire);
       }
     }
+  }
+
+  void stop() {
+    stop_ = true;
+    job_number_.fetch_add(1);
+    job_number_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
   }
 
   void work_until_stopped(std::size_t self) {

@@ -40,15 +40,16 @@ class Batches {
           const Augmenter* augmenter = nullptr)
       : data_(&data),
         order_(order),
-        batch_size_(batch_size),
+        batch_size_(std::min(batch_size, std::max<std::size_t>(1, order.size()))),
         augmenter_(augmenter),
-        pixels_(batch_size * data.image_size()),
-        labels_(batch_size) {
+        pixels_(batch_size_ * data.image_size()),
+        labels_(batch_size_) {
     assert(batch_size >= 1);
   }
 
   std::size_t count() const { return (order_.size() + batch_size_ - 1) / batch_size_; }
   std::size_t samples() const { return order_.size(); }
+  std::size_t largest() const { return batch_size_; }  // images of the largest batch
 
   // The b-th batch of the order, valid until the next call. How an image is augmented depends on the epoch
   // and the image only.

@@ -23,10 +23,8 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "nn/core/error.hpp"
 #include "nn/core/matmul.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
@@ -38,30 +36,10 @@
 #include "nn/layers/inked_tokens.hpp"
 #include "nn/layers/positions.hpp"
 #include "nn/layers/relu.hpp"
+#include "nn/models/attention_shape.hpp"
 #include "nn/training/sgd.hpp"
 
 namespace nn {
-
-struct AttentionShape {
-  std::size_t height = 28, width = 28;  // pixels, multiples of `patch`
-  std::size_t patch = 4;                // pixels a side
-  std::size_t d_model = 64;             // D, a multiple of `heads`
-  std::size_t ff = 128;                 // F
-  std::size_t heads = 1;                // H
-  std::size_t classes = 10;             // K
-  Position position = Position::sinusoidal;
-
-  // Throws Error if images of this size cannot be cut into patches.
-  void check() const {
-    if (height % patch == 0 && width % patch == 0 && height > 0 && width > 0) return;
-    throw Error("images", std::to_string(height) + " x " + std::to_string(width) +
-                              " pixels, expected multiples of the patch, " + std::to_string(patch));
-  }
-
-  PatchGrid grid() const { return {height, width, patch}; }
-  std::size_t tokens() const { return grid().tokens(); }             // S
-  std::size_t uv_columns() const { return heads * (d_model + ff); }  // H (D + F)
-};
 
 class AttentionPool {
  public:

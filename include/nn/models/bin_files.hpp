@@ -76,7 +76,8 @@ inline bool holds_mlp(const BinReader& file) {
 inline bool holds_cnn(const BinReader& file) {
   const std::size_t filters = file.size_at(0), kernel = file.size_at(8), height = file.size_at(12),
                     width = file.size_at(16);
-  if (!plausible({filters, kernel, height, width}) || file.size_at(4) != 1 || kernel % 2 == 0) return false;
+  const bool runs = (kernel == 3 || kernel == 5 || kernel == 7) && height >= 2 && width >= 2;
+  if (!plausible({filters, height, width}) || file.size_at(4) != 1 || !runs) return false;
   const std::size_t fc_sizes_at = 20 + 8 * filters * (kernel * kernel + 1);
   const std::size_t fc_in = file.size_at(fc_sizes_at), fc_out = file.size_at(fc_sizes_at + 4);
   return plausible({fc_out}) && fc_in == filters * (height / 2) * (width / 2) &&

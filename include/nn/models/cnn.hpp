@@ -27,11 +27,11 @@ struct CnnShape {
   std::size_t filters = 8, kernel = 3;  // kernel: 3, 5 or 7
   std::size_t classes = 10;
 
-  // Throws Error if images of this size leave nothing to pool.
-  void check() const {
+  // Throws Error, naming `source`, if images of this size leave nothing to pool.
+  void check(const std::string& source) const {
     if (height >= 2 && width >= 2) return;
-    throw Error("images",
-                std::to_string(height) + " x " + std::to_string(width) + " pixels, expected at least 2 x 2");
+    throw Error(source, "images of " + std::to_string(height) + " x " + std::to_string(width) +
+                            " pixels, expected at least 2 x 2");
   }
 };
 

@@ -23,16 +23,18 @@ class LossLog {
   void add(const EpochReport& report) { rows_.push_back(report); }
 
   bool empty() const { return rows_.empty(); }
-  std::size_t last_epoch() const { return rows_.back().epoch; }
 
-  // What the test at the end of a run found belongs to the last epoch's model.
-  void set_test_accuracy(double accuracy) {
-    if (!rows_.empty()) rows_.back().test_accuracy = accuracy;
+  // What the test at the end of a run found, in the row of the epoch whose model was tested.
+  void set_test_accuracy(std::size_t epoch, double accuracy) {
+    for (EpochReport& r : rows_) {
+      if (r.epoch == epoch) r.test_accuracy = accuracy;
+    }
   }
 
-  // The file then holds this run's rows and no others. Throws Error if it cannot be written.
+  // The file then holds this run's rows and no others; without a row it is left alone. Throws Error if it
+  // cannot be written.
   void save() const {
-    if (path_.empty()) return;
+    if (path_.empty() || rows_.empty()) return;
     std::string text = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n";
     for (const EpochReport& r : rows_) {
       char row[256];

@@ -89,7 +89,7 @@ template <Model M>
 Outcome train(M& model, const TrainingData& data, const TrainingOptions& options, TrainingState& state,
               ThreadTeam& team, const TrainingObserver& observer = {}) {
   Batches batches(data.images, state.order, options.batch_size, data.augmenter);
-  Floats dlogits_room(options.batch_size * model.classes());
+  Floats dlogits_room(batches.largest() * model.classes());
   while (state.epoch < options.epochs) {
     const Stopwatch watch;
     const double seconds_before = state.seconds;
@@ -114,11 +114,12 @@ Outcome train(M& model, const TrainingData& data, const TrainingOptions& options
 
       ++state.batch;
       state.seconds = seconds_before + watch.seconds();
-      const std::size_t done = std::min(state.batch * options.batch_size, batches.samples());
+      const std::size_t done = std::min(state.batch * batches.largest(), batches.samples());
       if (observer.on_batch) {
         observer.on_batch(state.epoch + 1, done, batches.samples(),
                           state.loss_sum / static_cast<double>(done));
       }
+      if (!std::isfinite(state.loss_sum)) break;
       if (observer.wants_to_stop && observer.wants_to_stop()) return Outcome::interrupted;
     }
 
@@ -128,14 +129,15 @@ Outcome train(M& model, const TrainingData& data, const TrainingOptions& options
     ++state.epoch;
     state.batch = 0;
     state.loss_sum = state.seconds = 0;
-    if (!std::isfinite(report.loss)) {
-      restore_weights(model, state.best_weights);
-      return Outcome::diverged;
-    }
     if (!data.validation.empty()) {
       const Evaluation validation = evaluate(model, data.images, data.validation, team);
       report.validation_loss = validation.loss;
       report.validation_accuracy = validation.accuracy();
+    }
+    if (!std::isfinite(report.loss) || std::isinf(report.validation_loss) ||
+        (!data.validation.empty() && std::isnan(report.validation_loss))) {
+      restore_weights(model, state.best_weights);
+      return Outcome::diverged;
     }
     if (data.test_each_epoch) report.test_accuracy = evaluate(model, *data.test_each_epoch, team).accuracy();
     if (data.validation.empty() || report.validation_loss < state.best_loss - options.min_delta) {
