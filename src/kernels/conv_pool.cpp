@@ -27,28 +27,52 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Filters = hn::CappedTag<float, PooledMap::kFilterGroup>;
 
-// Lists the positions of a sample whose patch has ink. Without a branch on the ink: nobody could predict it.
+// Calls f(tag, first element of a vector) so that `size` elements are covered, some perhaps twice: the last
+// vector ends with the last element.
+template <class F>
+HWY_ATTR HWY_INLINE void for_vectors(std::size_t size, F f) {
+  const hn::ScalableTag<float> full;
+  const hn::CappedTag<float, 1> single;
+  if (const std::size_t lanes = hn::Lanes(full); size >= lanes) {
+    for (std::size_t i = 0; i < size; i += lanes) f(full, std::min(i, size - lanes));
+  } else {
+    for (std::size_t i = 0; i < size; ++i) f(single, i);
+  }
+}
+
+// Cuts the strip under a row of positions out of all images, and lists where it has ink. What is outside of
+// an image is 0 from the beginning.
 template <int K>
-HWY_ATTR void ListInk(const ConvPool& conv, const std::uint8_t* bytes, std::size_t s, PooledMap& y) {
-  constexpr std::size_t kUnit = ConvPool::kRowUnit;
-  const hn::CappedTag<std::uint8_t, kUnit> d;
-  const std::size_t columns = y.columns(), stride = conv.stride();
-  y.list_inked_positions(s, [&](std::size_t row, auto add_if) HWY_ATTR {
-    for (std::size_t unit = 0; unit < stride; unit += kUnit) {
-      std::uint8_t inked[kUnit];  // not 0: the patch that begins in this column of the unit has ink
-      for (std::size_t part = 0; part < kUnit; part += hn::Lanes(d)) {
-        auto any = hn::Zero(d);
-        for (std::size_t r = 0; r <= K; ++r) {
-          for (std::size_t c = 0; c <= K; ++c) {
-            any = hn::Or(any, hn::LoadU(d, bytes + (2 * row + r) * stride + unit + part + c));
-          }
-        }
-        hn::StoreU(any, d, inked + part);
+HWY_ATTR void LoadStrips(ConvPool& conv, const Batch& batch, std::size_t row, PooledMap& y) {
+  const std::size_t height = conv.shape().height, width = conv.shape().width,
+                    strip_width = conv.strip_width();
+  const std::size_t pad = K / 2;
+  const std::size_t begin = pad - std::min(pad, 2 * row),
+                    end = std::min<std::size_t>(K + 1, height + pad - 2 * row);
+  for (std::size_t s = 0; s < batch.size; ++s) {
+    const std::uint8_t* image = batch.image(s).data() + (2 * row + begin - pad) * width;
+    float* strip = conv.strip(row, s) + begin * strip_width + pad;
+    std::uint8_t* ink = conv.strip_ink(row, s) + pad;
+    for_vectors(width, [&](auto d, std::size_t c) HWY_ATTR {
+      const hn::Rebind<std::uint8_t, decltype(d)> d8;
+      const hn::Rebind<std::int32_t, decltype(d)> d32;
+      auto any = hn::Zero(d8);
+      const std::uint8_t* in = image + c;
+      float* out = strip + c;
+      for (std::size_t r = begin; r < end; ++r, in += width, out += strip_width) {
+        const auto bytes = hn::LoadU(d8, in);
+        any = hn::Or(any, bytes);
+        const auto pixels = hn::ConvertTo(d, hn::PromoteTo(d32, bytes));
+        hn::StoreU(hn::Mul(pixels, hn::Set(d, 1.0f / 255.0f)), d, out);
       }
-      for (std::size_t column = unit / 2; column < std::min(columns, (unit + kUnit) / 2); ++column) {
-        add_if(inked[2 * column - unit] != 0, row * columns + column);
-      }
-    }
+      hn::StoreU(any, d8, ink + c);
+    });
+  }
+  const std::uint8_t* inks = conv.strip_ink(row, 0);
+  y.list_inked_samples(batch.size, row, [&](std::size_t s, std::size_t column) {
+    std::uint64_t patch = 0;
+    std::memcpy(&patch, inks + s * strip_width + 2 * column, K + 1);
+    return patch != 0;
   });
 }
 
@@ -63,39 +87,42 @@ HWY_ATTR HWY_INLINE void for_taps_of_pixel(int r, int c, F f) {
 }
 
 template <int K>
-HWY_ATTR void Forward(ConvPool& conv, std::size_t s, PooledMap& y) {
-  ListInk<K>(conv, conv.bytes(s), s, y);
+HWY_ATTR void Forward(ConvPool& conv, const Batch& batch, std::size_t row, PooledMap& y) {
+  LoadStrips<K>(conv, batch, row, y);
   const Filters d;
-  const std::size_t padded = y.padded_filters(), stride = conv.stride();
-  const std::size_t* patches = conv.patches();
-  const float* pixels = conv.pixels(s);
-  const auto positions = y.inked_positions(s);
+  const std::size_t padded = y.padded_filters(), width = conv.strip_width(), strip_size = conv.strip_size();
   for (std::size_t f = 0; f < padded; f += hn::Lanes(d)) {
-    float *inks = y.ink(s, 0) + f, *winners = conv.winners(s, 0) + f;
     hn::Vec<Filters> w[K * K];
 #pragma GCC unroll 49
     for (std::size_t t = 0; t < K * K; ++t) w[t] = hn::LoadU(d, conv.weights() + t * padded + f);
     const auto bias = hn::LoadU(d, conv.bias() + f), blank = hn::LoadU(d, y.blank.data() + f);
-    for (const std::size_t p : positions) {
-      const float* patch = pixels + patches[p];
-      hn::Vec<Filters> out[4] = {bias, bias, bias, bias};
+    for (std::size_t column = 0; column < y.columns(); ++column) {
+      const std::size_t p = row * y.columns() + column;
+      const float* patches = conv.strip(row, 0) + 2 * column;
+      float *ink = y.ink(p) + f, *winners = conv.winners(y, p) + f;
+      for (const std::size_t s : y.inked_samples(p)) {
+        const float* patch = patches + s * strip_size;
+        hn::Vec<Filters> out[4] = {bias, bias, bias, bias};
 #pragma GCC unroll 8
-      for (int r = 0; r <= K; ++r, patch += stride) {
+        for (int r = 0; r <= K; ++r, patch += width) {
 #pragma GCC unroll 8
-        for (int c = 0; c <= K; ++c) {
-          const auto pixel = hn::Set(d, patch[c]);
-          for_taps_of_pixel<K>(r, c,
-                               [&](int o, int t) HWY_ATTR { out[o] = hn::MulAdd(pixel, w[t], out[o]); });
+          for (int c = 0; c <= K; ++c) {
+            const auto pixel = hn::Set(d, patch[c]);
+            for_taps_of_pixel<K>(r, c,
+                                 [&](int o, int t) HWY_ATTR { out[o] = hn::MulAdd(pixel, w[t], out[o]); });
+          }
         }
-      }
-      auto largest = hn::Zero(d), winner = hn::Set(d, -1.0f);
+        auto largest = hn::Zero(d), winner = hn::Set(d, -1.0f);
 #pragma GCC unroll 4
-      for (int o = 0; o < 4; ++o) {
-        winner = hn::IfThenElse(hn::Gt(out[o], largest), hn::Set(d, static_cast<float>(o)), winner);
-        largest = hn::Max(out[o], largest);
+        for (int o = 0; o < 4; ++o) {
+          winner = hn::IfThenElse(hn::Gt(out[o], largest), hn::Set(d, static_cast<float>(o)), winner);
+          largest = hn::Max(out[o], largest);
+        }
+        hn::StoreU(hn::Sub(largest, blank), d, ink);
+        hn::StoreU(winner, d, winners);
+        ink += padded;
+        winners += padded;
       }
-      hn::StoreU(hn::Sub(largest, blank), d, inks + p * padded);
-      hn::StoreU(winner, d, winners + p * padded);
     }
   }
 }
@@ -103,20 +130,21 @@ HWY_ATTR void Forward(ConvPool& conv, std::size_t s, PooledMap& y) {
 template <int K>
 HWY_ATTR void Backward(const ConvPool& conv, const PooledMap& y, std::size_t row, float* share) {
   const Filters d;
-  const std::size_t padded = y.padded_filters(), sample_stride = y.sample_stride(), stride = conv.stride();
-  const std::size_t padded_image = conv.padded_image();
+  const std::size_t padded = y.padded_filters(), width = conv.strip_width(), strip_size = conv.strip_size();
   for (std::size_t f = 0; f < padded; f += hn::Lanes(d)) {
     hn::Vec<Filters> dw[K * K], db = hn::Zero(d);
 #pragma GCC unroll 49
     for (int t = 0; t < K * K; ++t) dw[t] = hn::Zero(d);
     const auto blank_passes = hn::Gt(hn::LoadU(d, y.blank.data() + f), hn::Zero(d));
-    for (std::size_t p = row * y.columns(); p < (row + 1) * y.columns(); ++p) {
-      const float *pixels = conv.pixels(0) + conv.patches()[p], *dinks = y.dink(0, p) + f;
-      const float* winners = conv.winners(0, p) + f;
+    for (std::size_t column = 0; column < y.columns(); ++column) {
+      const std::size_t p = row * y.columns() + column;
+      const float* patches = conv.strip(row, 0) + 2 * column;
+      const float *dink = y.dink(p) + f, *winners = conv.winners(y, p) + f;
       for (const std::size_t s : y.inked_samples(p)) {
-        const float* patch = pixels + s * padded_image;
-        const auto dy = hn::LoadU(d, dinks + s * sample_stride),
-                   winner = hn::LoadU(d, winners + s * sample_stride);
+        const float* patch = patches + s * strip_size;
+        const auto dy = hn::LoadU(d, dink), winner = hn::LoadU(d, winners);
+        dink += padded;
+        winners += padded;
         hn::Vec<Filters> dout[4];
 #pragma GCC unroll 4
         for (int o = 0; o < 4; ++o) {
@@ -126,7 +154,7 @@ HWY_ATTR void Backward(const ConvPool& conv, const PooledMap& y, std::size_t row
         db = hn::Add(db, hn::IfThenElseZero(hn::Ge(winner, hn::Zero(d)), dy));
         db = hn::Sub(db, hn::IfThenElseZero(blank_passes, dy));
 #pragma GCC unroll 8
-        for (int r = 0; r <= K; ++r, patch += stride) {
+        for (int r = 0; r <= K; ++r, patch += width) {
 #pragma GCC unroll 8
           for (int c = 0; c <= K; ++c) {
             const auto pixel = hn::Set(d, patch[c]);
@@ -138,24 +166,15 @@ HWY_ATTR void Backward(const ConvPool& conv, const PooledMap& y, std::size_t row
     }
 #pragma GCC unroll 49
     for (std::size_t t = 0; t < K * K; ++t) hn::StoreU(dw[t], d, share + t * padded + f);
+    db = hn::Add(db, hn::IfThenElseZero(blank_passes, hn::LoadU(d, y.dblank(row) + f)));
     hn::StoreU(db, d, share + K * K * padded + f);
   }
 }
 
-HWY_ATTR void ForwardAnyKernel(ConvPool& conv, std::span<const std::uint8_t> image, std::size_t s,
-                               PooledMap& y) {
-  const ConvPoolShape& shape = conv.shape();
-  const std::size_t pad = shape.kernel / 2;
-  std::uint8_t* bytes = conv.bytes(s);
-  for (std::size_t r = 0; r < shape.height; ++r) {
-    std::memcpy(bytes + (r + pad) * conv.stride() + pad, &image[r * shape.width], shape.width);
-  }
-  float* pixels = conv.pixels(s);
-  for (std::size_t i = 0; i < conv.padded_image(); ++i)
-    pixels[i] = static_cast<float>(bytes[i]) * (1.0f / 255.0f);
-  if (shape.kernel == 3) Forward<3>(conv, s, y);
-  if (shape.kernel == 5) Forward<5>(conv, s, y);
-  if (shape.kernel == 7) Forward<7>(conv, s, y);
+HWY_ATTR void ForwardAnyKernel(ConvPool& conv, const Batch& batch, std::size_t row, PooledMap& y) {
+  if (conv.shape().kernel == 3) Forward<3>(conv, batch, row, y);
+  if (conv.shape().kernel == 5) Forward<5>(conv, batch, row, y);
+  if (conv.shape().kernel == 7) Forward<7>(conv, batch, row, y);
 }
 
 HWY_ATTR void BackwardAnyKernel(const ConvPool& conv, const PooledMap& y, std::size_t row, float* share) {
@@ -173,25 +192,20 @@ namespace nn {
 HWY_EXPORT(ForwardAnyKernel);
 HWY_EXPORT(BackwardAnyKernel);
 
-ConvPool::ConvPool(const ConvPoolShape& shape)
-    : shape_(shape),
-      stride_((2 * shape.columns() + shape.kernel - 1 + kRowUnit - 1) / kRowUnit * kRowUnit),
-      shares_() {
+ConvPool::ConvPool(const ConvPoolShape& shape) : shape_(shape) {
   assert(shape.kernel % 2 == 1 && shape.kernel >= 3 && shape.kernel <= 7);
   assert(shape.height >= 2 && shape.width >= 2 && shape.filters >= 1);
   const std::size_t padded = PooledMap(1, 1, shape.filters).padded_filters();
   weights_.resize(shape.taps() * padded);
   bias_.resize(padded);
-  shares_.resize(shape.rows() * (shape.taps() + 1) * padded);
-  for (std::size_t p = 0; p < shape.rows() * shape.columns(); ++p) {
-    patches_.push_back(2 * (p / shape.columns()) * stride_ + 2 * (p % shape.columns()));
-  }
+  shares_.resize(shape.rows() * share_size());
 }
 
 void ConvPool::reserve(std::size_t samples) {
-  bytes_.assign(samples * padded_image() + 2 * kRowUnit, 0);  // FindInk reads past the last row
-  pixels_.resize(samples * padded_image());
-  winners_.resize(samples * patches_.size() * padded_filters());
+  room_ = samples;
+  strips_.assign(shape_.rows() * samples * strip_size(), 0.0f);
+  strip_ink_.assign(shape_.rows() * samples * strip_width(), 0);
+  winners_.resize(shape_.rows() * shape_.columns() * samples * padded_filters());
 }
 
 void ConvPool::load_weights(std::span<const float> w, std::span<const float> b, PooledMap& y) {
@@ -204,23 +218,24 @@ void ConvPool::load_weights(std::span<const float> w, std::span<const float> b, 
   }
 }
 
-void ConvPool::forward(std::span<const std::uint8_t> image, std::size_t sample, PooledMap& y) {
-  assert(image.size() == shape_.height * shape_.width && y.filters() == shape_.filters);
-  HWY_DYNAMIC_DISPATCH(ForwardAnyKernel)(*this, image, sample, y);
+void ConvPool::forward_row(const Batch& batch, std::size_t row, PooledMap& y) {
+  assert(batch.size <= room_ && batch.pixels.size() == batch.size * shape_.height * shape_.width);
+  assert(y.rows() == shape_.rows() && y.columns() == shape_.columns() && y.filters() == shape_.filters);
+  HWY_DYNAMIC_DISPATCH(ForwardAnyKernel)(*this, batch, row, y);
 }
 
 void ConvPool::backward_row(const PooledMap& y, std::size_t row) {
   HWY_DYNAMIC_DISPATCH(BackwardAnyKernel)(*this, y, row, share(row));
 }
 
-void ConvPool::finish_backward(const PooledMap& y, std::span<float> dw, std::span<float> db) {
-  const std::size_t padded = padded_filters(), size = (shape_.taps() + 1) * padded;
+void ConvPool::finish_backward(std::span<float> dw, std::span<float> db) {
+  const std::size_t padded = padded_filters(), size = share_size();
   for (std::size_t row = 1; row < shape_.rows(); ++row) {
     for (std::size_t i = 0; i < size; ++i) shares_[i] += shares_[row * size + i];
   }
   for (std::size_t f = 0; f < shape_.filters; ++f) {
     for (std::size_t t = 0; t < shape_.taps(); ++t) dw[f * shape_.taps() + t] = shares_[t * padded + f];
-    db[f] = shares_[shape_.taps() * padded + f] + (y.blank[f] > 0.0f ? y.dblank[f] : 0.0f);
+    db[f] = shares_[shape_.taps() * padded + f];
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nn/core/tensor.hpp"
+#include "nn/data/batches.hpp"
 #include "nn/layers/pooled_map.hpp"
 
 namespace nn {
@@ -37,48 +38,48 @@ class ConvPool {
   // w (F, K*K), b (F): rearranged for the kernel, and y.blank = max(b, 0).
   void load_weights(std::span<const float> w, std::span<const float> b, PooledMap& y);
 
-  // forward: y = maxpool(relu(conv(x, w) + b)), of one sample: y's inked positions and their ink.
-  // Samples may be done at the same time.
-  void forward(std::span<const std::uint8_t> image, std::size_t sample, PooledMap& y);
+  // forward: y = maxpool(relu(conv(x, w) + b)), of one row of positions, all samples: y's lists of inked
+  // samples and their ink. Rows may be done at the same time.
+  void forward_row(const Batch& batch, std::size_t row, PooledMap& y);
 
-  // backward: y.dink -> one row of positions' share of dw and db, from the samples that y.inked_samples()
-  // lists. Rows may be done at the same time.
+  // backward: y.dink and y.dblank -> one row of positions' share of dw and db. Rows may be done at the same
+  // time.
   void backward_row(const PooledMap& y, std::size_t row);
 
-  // The sum of all rows' shares, and of what y.dblank adds:
-  // dw (F, K*K), db (F), overwritten
-  void finish_backward(const PooledMap& y, std::span<float> dw, std::span<float> db);
+  // The sum of all rows' shares:      dw (F, K*K), db (F), overwritten
+  void finish_backward(std::span<float> dw, std::span<float> db);
 
   const ConvPoolShape& shape() const { return shape_; }
 
-  // For the kernels. Images are padded with paper on all sides, their rows to whole units of 32 pixels.
-  static constexpr std::size_t kRowUnit = 32;
-  std::size_t stride() const { return stride_; }
-  std::size_t padded_image() const { return (2 * shape_.rows() + shape_.kernel - 1) * stride_; }
+  // For the kernels. A row of positions sees a strip of K+1 rows of pixels, padded with paper on all sides.
+  // Its strips are its own, though the next row sees half of the same pixels: no other thread writes to them.
+  std::size_t strip_width() const { return 2 * shape_.columns() + shape_.kernel - 1; }
+  std::size_t strip_size() const { return (shape_.kernel + 1) * strip_width(); }
   std::size_t padded_filters() const { return bias_.size(); }
-  std::uint8_t* bytes(std::size_t s) { return &bytes_[s * padded_image()]; }
-  float* pixels(std::size_t s) { return &pixels_[s * padded_image()]; }
-  const float* pixels(std::size_t s) const { return &pixels_[s * padded_image()]; }
-  const std::size_t* patches() const { return patches_.data(); }
+  float* strip(std::size_t row, std::size_t s) { return &strips_[(row * room_ + s) * strip_size()]; }
+  const float* strip(std::size_t row, std::size_t s) const {
+    return const_cast<ConvPool*>(this)->strip(row, s);
+  }
+  std::uint8_t* strip_ink(std::size_t row, std::size_t s) {
+    return &strip_ink_[(row * room_ + s) * strip_width()];
+  }
   const float* weights() const { return weights_.data(); }
   const float* bias() const { return bias_.data(); }
-  float* winners(std::size_t s, std::size_t p) {
-    return &winners_[(s * patches_.size() + p) * padded_filters()];
-  }
-  const float* winners(std::size_t s, std::size_t p) const {
-    return const_cast<ConvPool*>(this)->winners(s, p);
+  float* winners(const PooledMap& y, std::size_t p) { return &winners_[y.first_inked(p) * padded_filters()]; }
+  const float* winners(const PooledMap& y, std::size_t p) const {
+    return const_cast<ConvPool*>(this)->winners(y, p);
   }
   // Share of a row: dw (K*K, F), then db (F).
-  float* share(std::size_t row) { return &shares_[row * (shape_.taps() + 1) * padded_filters()]; }
+  float* share(std::size_t row) { return &shares_[row * share_size()]; }
+  std::size_t share_size() const { return (shape_.taps() + 1) * padded_filters(); }
 
  private:
   ConvPoolShape shape_;
-  std::size_t stride_;
-  std::vector<std::size_t> patches_;  // (P) where in an image the patch under a position begins
-  Floats weights_, bias_;             // (K*K, F), (F)
-  std::vector<std::uint8_t> bytes_;   // (B, padded image)
-  Floats pixels_;                     // (B, padded image), 0 .. 1
-  Floats winners_;  // (B, P, F): which of the four was largest, 0 .. 3 in row order; -1: ReLU's 0
+  std::size_t room_ = 0;
+  Floats weights_, bias_;                // (K*K, F), (F)
+  Floats strips_;                        // (rows, B, K+1, strip width), 0 .. 1
+  std::vector<std::uint8_t> strip_ink_;  // (rows, B, strip width), not 0: this column of the strip has ink
+  Floats winners_;  // as y's ink: which of the four was largest, 0 .. 3 in row order; -1: ReLU's 0
   Floats shares_;   // (rows, K*K + 1, F)
 };
 

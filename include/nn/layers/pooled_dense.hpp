@@ -1,7 +1,7 @@
 // The dense layer over a pooled map: y = x w + b with few outputs, over the inked positions only.
 //
-// x is y of pooled_map.hpp, blank[f] + ink[s, p, f]. What blank contributes is the same for every sample; it
-// needs nothing but the sum of each filter's weights over all positions.
+// x is y of pooled_map.hpp, blank[f] + ink[s, p, f]. Forward and backward of a row of positions go over the
+// whole batch, so that the row's weights belong to one thread alone.
 #pragma once
 
 #include <cstddef>
@@ -16,23 +16,25 @@ namespace nn {
 class PooledDense {
  public:
   PooledDense(const PooledMap& x, std::size_t classes)
-      : classes_(classes),
-        sums_(x.filters() * classes),
-        blank_logits_(classes),
-        scratch_(x.rows() * x.padded_filters() * classes * 2) {}
+      : rows_(x.rows()), classes_(classes), scratch_(x.rows() * scratch_size(x)) {}
 
-  // To be called before the forward passes of a batch: what all samples share.
-  void load_weights(std::span<const float> w, std::span<const float> b, const PooledMap& x);
+  // Makes room for batches of up to `samples` images.
+  void reserve(std::size_t samples) {
+    room_ = samples;
+    shares_.resize(rows_ * share_size());
+  }
 
-  // forward: logits = x w + b, of one sample      (P, F) (F, P, C) + (C) -> (C), overwritten
-  void forward(const PooledMap& x, std::size_t sample, std::span<const float> w,
-               std::span<float> logits) const;
+  // forward: one row of positions' share of the logits. Rows may be done at the same time.
+  void forward_row(const PooledMap& x, std::size_t samples, std::size_t row, std::span<const float> w);
 
-  // backward: x.dblank and db, from the whole batch      (B, C) -> (F), (C), overwritten
-  void backward_blank(PooledMap& x, std::span<const float> dlogits, std::span<float> db) const;
+  // The sum of all rows' shares:      logits = x w + b      (B, P, F) (F, P, C) + (C) -> (B, C), overwritten
+  void finish_forward(std::size_t samples, std::span<const float> b, std::span<float> logits);
 
-  // backward: x.dink = dlogits w^T, dw = x^T dlogits, for one row of positions, after backward_blank.
-  // dw overwritten; rows may be done at the same time. x.inked_samples() tells the samples.
+  // backward: db (C), overwritten
+  void backward_bias(std::span<const float> dlogits, std::span<float> db) const;
+
+  // backward: x.dink = dlogits w^T, x.dblank = db w^T, dw = x^T dlogits, for one row of positions, after
+  // backward_bias. dw overwritten; rows may be done at the same time.
   void backward_row(PooledMap& x, std::size_t row, std::span<const float> w, std::span<const float> dlogits,
                     std::span<const float> db, std::span<float> dw);
 
@@ -43,10 +45,15 @@ class PooledDense {
   std::size_t classes() const { return classes_; }
 
  private:
-  std::size_t classes_;
-  Floats sums_;          // (F, C), of the weights over all positions, for filters whose blank is not 0
-  Floats blank_logits_;  // (C)
-  Floats scratch_;       // (rows, 2, C, F): w and dw of the position that a row is at
+  float* share(std::size_t row) { return &shares_[row * share_size()]; }
+  std::size_t share_size() const { return (1 + room_) * classes_; }
+  std::size_t scratch_size(const PooledMap& x) const {
+    return 2 * x.columns() * classes_ * x.padded_filters();
+  }
+
+  std::size_t rows_, classes_, room_ = 0;
+  Floats shares_;   // (rows, 1 + B, C), what a row adds to the logits: blank, then all samples' ink
+  Floats scratch_;  // (rows, 2, columns, C, F): w and dw of a row
 };
 
 }  // namespace nn

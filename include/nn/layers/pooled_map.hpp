@@ -6,7 +6,11 @@
 //   y[s, p, f] = blank[f] + ink[s, p, f],      ink = 0 unless the patch under p has ink
 //
 // and both layers work on inked positions only. That is exact, and so is the chain rule: dink = dy there, and
-// dblank = the sum of dy over all samples and positions.
+// dblank = the sum of dy over all samples and positions. In other words, blank is one more sample, which all
+// others are added to.
+//
+// The unit of work, forward and backward, is a row of positions over the whole batch: everything that belongs
+// to it stays in the cache of the thread that does that row.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +31,7 @@ class PooledMap {
 
   PooledMap(std::size_t rows, std::size_t columns, std::size_t filters)
       : blank((filters + kFilterGroup - 1) / kFilterGroup * kFilterGroup),
-        dblank(blank.size()),
+        dblank_(rows * blank.size()),
         rows_(rows),
         columns_(columns),
         filters_(filters) {}
@@ -35,12 +39,10 @@ class PooledMap {
   // Makes room for batches of up to `samples` images.
   void reserve(std::size_t samples) {
     room_ = samples;
-    ink_.resize(samples * positions() * padded_filters());
-    dink_.resize(ink_.size());
-    inked_positions_.resize(samples * positions());
-    row_ends_.resize(samples * rows_);
     inked_samples_.resize(positions() * samples);
-    inked_samples_count_.resize(positions());
+    inked_.resize(positions());
+    ink_.resize(positions() * samples * padded_filters());
+    dink_.resize(ink_.size());
   }
 
   std::size_t rows() const { return rows_; }
@@ -49,56 +51,49 @@ class PooledMap {
   std::size_t filters() const { return filters_; }             // F
   std::size_t padded_filters() const { return blank.size(); }  // F, filled up to whole groups
 
-  // The padded filters of sample s at position p, which must be inked, and the floats from one sample to the
-  // next.
-  float* ink(std::size_t s, std::size_t p) { return &ink_[s * sample_stride() + p * padded_filters()]; }
-  float* dink(std::size_t s, std::size_t p) { return &dink_[s * sample_stride() + p * padded_filters()]; }
-  const float* ink(std::size_t s, std::size_t p) const { return const_cast<PooledMap*>(this)->ink(s, p); }
-  const float* dink(std::size_t s, std::size_t p) const { return const_cast<PooledMap*>(this)->dink(s, p); }
-  std::size_t sample_stride() const { return positions() * padded_filters(); }
-
-  // The inked positions of a sample, ascending. To list them, list_inked_positions() calls add_row(row,
-  // add_if) for each row, which is to call add_if(inked, position) for each position.
-  std::span<const std::uint32_t> inked_positions(std::size_t s) const {
-    return {&inked_positions_[s * positions()], row_ends_[s * rows_ + rows_ - 1]};
-  }
-  template <class AddRow>
-  void list_inked_positions(std::size_t s, AddRow add_row) {
-    std::uint32_t *list = &inked_positions_[s * positions()], count = 0;
-    for (std::size_t row = 0; row < rows_; ++row) {
-      add_row(row, [&](bool inked, std::size_t p) {
-        list[count] = static_cast<std::uint32_t>(p);
-        count += inked;
-      });
-      row_ends_[s * rows_ + row] = count;
-    }
-  }
-
-  // The same the other way round: the samples with ink at p, ascending, once list_inked_samples() has sorted
-  // the first `samples` samples' row of positions into lists.
+  // The samples with ink at p, ascending: n of them. Their ink lies side by side, too, in the same order.
   std::span<const std::uint32_t> inked_samples(std::size_t p) const {
-    return {&inked_samples_[p * room_], inked_samples_count_[p]};
+    return {&inked_samples_[inked_[p].first], inked_[p].count};
   }
-  void list_inked_samples(std::size_t samples, std::size_t row) {
-    for (std::size_t p = row * columns_; p < (row + 1) * columns_; ++p) inked_samples_count_[p] = 0;
-    for (std::size_t s = 0; s < samples; ++s) {
-      const std::uint32_t* ends = &row_ends_[s * rows_];
-      for (std::size_t i = row == 0 ? 0 : ends[row - 1]; i < ends[row]; ++i) {
-        const std::size_t p = inked_positions_[s * positions() + i];
-        inked_samples_[p * room_ + inked_samples_count_[p]++] = static_cast<std::uint32_t>(s);
+  // The first one's place in ink, dink and all else that a layer keeps in lists like these.
+  std::size_t first_inked(std::size_t p) const { return inked_[p].first; }
+  float* ink(std::size_t p) { return &ink_[first_inked(p) * padded_filters()]; }    // (n, F)
+  float* dink(std::size_t p) { return &dink_[first_inked(p) * padded_filters()]; }  // (n, F)
+  const float* ink(std::size_t p) const { return const_cast<PooledMap*>(this)->ink(p); }
+  const float* dink(std::size_t p) const { return const_cast<PooledMap*>(this)->dink(p); }
+
+  // Lists the inked samples of a row of positions; has_ink(sample, column) tells. Rows may be done at the
+  // same time. Without a branch on the ink: nobody could predict it. Always inlined, because `has_ink` may
+  // be compiled for another instruction set and could not be inlined here.
+  template <class HasInk>
+  [[gnu::always_inline]] void list_inked_samples(std::size_t samples, std::size_t row, HasInk has_ink) {
+    std::size_t end = row * columns_ * room_;
+    for (std::size_t column = 0; column < columns_; ++column) {
+      const std::size_t first = end;
+      for (std::size_t s = 0; s < samples; ++s) {
+        inked_samples_[end] = static_cast<std::uint32_t>(s);
+        end += has_ink(s, column);
       }
+      inked_[row * columns_ + column] = {first, end - first};
     }
   }
 
-  Floats blank, dblank;  // (F)
+  // What a row of positions adds to dblank.
+  float* dblank(std::size_t row) { return &dblank_[row * padded_filters()]; }  // (F)
+  const float* dblank(std::size_t row) const { return const_cast<PooledMap*>(this)->dblank(row); }
+
+  Floats blank;  // (F)
 
  private:
+  struct Inked {
+    std::size_t first, count;
+  };
+
+  Floats dblank_;  // (rows, F)
   std::size_t rows_, columns_, filters_, room_ = 0;
-  Floats ink_, dink_;                               // (B, P, F), at inked positions only
-  std::vector<std::uint32_t> inked_positions_;      // (B, P): so many as
-  std::vector<std::uint32_t> row_ends_;             // (B, rows) says: where in a sample's list each row ends
-  std::vector<std::uint32_t> inked_samples_;        // (P, B): so many as
-  std::vector<std::uint32_t> inked_samples_count_;  // (P) says
+  std::vector<std::uint32_t> inked_samples_;  // (rows, columns x B): the lists of a row, one after the other
+  std::vector<Inked> inked_;                  // (P) where in it a position's list is
+  Floats ink_, dink_;                         // (rows, columns x B, F), as inked_samples_
 };
 
 }  // namespace nn

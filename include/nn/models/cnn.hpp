@@ -61,15 +61,14 @@ class Cnn {
   // Logits (B, C).
   std::span<const float> forward(const Batch& batch, ThreadTeam& team) {
     make_room(batch.size);
+    const std::span<float> logits(logits_.data(), batch.size * classes());
     conv_.load_weights(conv_w_.value, conv_b_.value, pooled_);
-    fc_.load_weights(fc_w_.value, fc_b_.value, pooled_);
-    team.for_blocks((batch.size + kSampleBlock - 1) / kSampleBlock, [&](std::size_t block) {
-      for (std::size_t s = block * kSampleBlock; s < std::min(batch.size, (block + 1) * kSampleBlock); ++s) {
-        conv_.forward(batch.image(s), s, pooled_);
-        fc_.forward(pooled_, s, fc_w_.value, std::span(logits_).subspan(s * classes(), classes()));
-      }
+    team.for_blocks(pooled_.rows(), [&](std::size_t row) {
+      conv_.forward_row(batch, row, pooled_);
+      fc_.forward_row(pooled_, batch.size, row, fc_w_.value);
     });
-    return {logits_.data(), batch.size * classes()};
+    fc_.finish_forward(batch.size, fc_b_.value, logits);
+    return logits;
   }
 
   void backward(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team) {
@@ -87,21 +86,19 @@ class Cnn {
   }
 
  private:
-  static constexpr std::size_t kSampleBlock = 4;
-
-  // A block is a row of positions, over the whole batch: it owns its rows of the dense weights. `fc_backward`
-  // makes pooled_.dink of a row, and of the weights' gradient what the caller wants.
+  // A block is a row of positions over the whole batch, the same as in forward: what it made there and its
+  // dense weights are still in its thread's cache. `fc_backward` makes pooled_.dink of a row, and of the
+  // weights' gradient what the caller wants.
   template <class FcBackward>
-  void backward_rows(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team,
+  void backward_rows([[maybe_unused]] const Batch& batch, std::span<const float> dlogits, ThreadTeam& team,
                      FcBackward fc_backward) {
     assert(dlogits.size() == batch.size * classes());
-    fc_.backward_blank(pooled_, dlogits, fc_b_.grad);
+    fc_.backward_bias(dlogits, fc_b_.grad);
     team.for_blocks(pooled_.rows(), [&](std::size_t row) {
-      pooled_.list_inked_samples(batch.size, row);
       fc_backward(row);
       conv_.backward_row(pooled_, row);
     });
-    conv_.finish_backward(pooled_, conv_w_.grad, conv_b_.grad);
+    conv_.finish_backward(conv_w_.grad, conv_b_.grad);
   }
 
   void make_room(std::size_t batch) {
@@ -109,6 +106,7 @@ class Cnn {
     room_ = batch;
     conv_.reserve(batch);
     pooled_.reserve(batch);
+    fc_.reserve(batch);
     logits_.resize(batch * classes());
   }
 
