@@ -9,8 +9,7 @@
 
 using namespace nn;
 
-TEST_CASE("matmul equals three loops for odd sizes and all transposes") {
-  use_one_blas_thread();
+TEST_CASE("matmul, by BLAS or not, equals three loops for odd sizes and all transposes") {
   SimpleRng rng(3);
   const std::vector<std::size_t> sizes{1, 3, 17, 64};
   for (const std::size_t m : sizes) {
@@ -40,7 +39,6 @@ TEST_CASE("matmul equals three loops for odd sizes and all transposes") {
 }
 
 TEST_CASE("matmul works on blocks of larger matrices and leaves the rest alone") {
-  use_one_blas_thread();
   const std::vector<float> a{1, 2, 3, 4, 5, 6}, b{1, 0, 2, 0, 1, 3};  // (2, 3), (3, 2)
   std::vector<float> c(12, 9.0f);                                     // (3, 4)
   const Matrix whole = mat(c, 3, 4);

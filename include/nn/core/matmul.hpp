@@ -1,12 +1,10 @@
-// matmul: the matrix product, on views that carry their shapes. The only user of <cblas.h>.
+// matmul: the matrix product, on views that carry their shapes. Large ones are OpenBLAS's.
 #pragma once
 
-#include <cblas.h>
-
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <iterator>
-#include <limits>
 #include <span>
 #include <type_traits>
 
@@ -53,34 +51,45 @@ MatrixView<T> rows(MatrixView<T> m, std::size_t first, std::size_t count) {
   return {m.data + first * m.stride, count, m.cols, m.stride, false};
 }
 
-// BLAS starts threads of its own unless told not to: on these sizes they cost more than they bring, and
-// a result would depend on their number. ThreadTeam calls this; the parallelism is ours (core/parallel.hpp).
-inline void use_one_blas_thread() {
-  openblas_set_num_threads(1);
-}
+// Loads OpenBLAS unless it is there already; the first large product does so, too. To be called before
+// threads that multiply are started. Throws Error if the system does not have it.
+void load_blas();
 
 namespace detail {
-inline void sgemm(float alpha, ConstMatrix a, ConstMatrix b, float beta, Matrix c) {
-  assert(a.rows == c.rows && b.cols == c.cols && a.cols == b.rows && !c.is_transposed);
-  if (c.rows == 0 || c.cols == 0) return;
-  const auto to_int = [](std::size_t n) {
-    assert(n <= static_cast<std::size_t>(std::numeric_limits<blasint>::max()));
-    return static_cast<blasint>(n);
+// c = alpha a b + beta c, by OpenBLAS
+void sgemm(float alpha, ConstMatrix a, ConstMatrix b, float beta, Matrix c);
+
+// Of which a call of BLAS takes longer than the product itself: those of a single image, say.
+inline bool is_tiny(ConstMatrix a, Matrix c) {
+  return c.rows * c.cols * a.cols <= 1024;
+}
+
+inline void tiny_matmul_add(ConstMatrix a, ConstMatrix b, Matrix c) {
+  const auto element = [](ConstMatrix m, std::size_t row, std::size_t col) {
+    return m.is_transposed ? m.data[col * m.stride + row] : m.data[row * m.stride + col];
   };
-  const auto op = [](ConstMatrix m) { return m.is_transposed ? CblasTrans : CblasNoTrans; };
-  cblas_sgemm(CblasRowMajor, op(a), op(b), to_int(c.rows), to_int(c.cols), to_int(a.cols), alpha, a.data,
-              to_int(a.stride), b.data, to_int(b.stride), beta, c.data, to_int(c.stride));
+  for (std::size_t i = 0; i < c.rows; ++i) {
+    for (std::size_t k = 0; k < a.cols; ++k) {
+      const float factor = element(a, i, k);
+      for (std::size_t j = 0; j < c.cols; ++j) c.data[i * c.stride + j] += factor * element(b, k, j);
+    }
+  }
 }
 }  // namespace detail
 
-// c = a b      (M, K) (K, N) -> (M, N), c overwritten
-inline void matmul(ConstMatrix a, ConstMatrix b, Matrix c) {
-  detail::sgemm(1.0f, a, b, 0.0f, c);
+// c += a b      (M, K) (K, N) -> (M, N)
+inline void matmul_add(ConstMatrix a, ConstMatrix b, Matrix c) {
+  assert(a.rows == c.rows && b.cols == c.cols && a.cols == b.rows && !c.is_transposed);
+  if (detail::is_tiny(a, c)) return detail::tiny_matmul_add(a, b, c);
+  detail::sgemm(1.0f, a, b, 1.0f, c);
 }
 
-// c += a b
-inline void matmul_add(ConstMatrix a, ConstMatrix b, Matrix c) {
-  detail::sgemm(1.0f, a, b, 1.0f, c);
+// c = a b       (M, K) (K, N) -> (M, N), c overwritten
+inline void matmul(ConstMatrix a, ConstMatrix b, Matrix c) {
+  assert(a.rows == c.rows && b.cols == c.cols && a.cols == b.rows && !c.is_transposed);
+  if (!detail::is_tiny(a, c)) return detail::sgemm(1.0f, a, b, 0.0f, c);
+  for (std::size_t i = 0; i < c.rows; ++i) std::fill_n(c.data + i * c.stride, c.cols, 0.0f);
+  detail::tiny_matmul_add(a, b, c);
 }
 
 }  // namespace nn

@@ -32,7 +32,7 @@ class ThreadTeam {
   // `threads` >= 1, the calling thread among them. Throws Error if the system does not give so many.
   explicit ThreadTeam(std::size_t threads) : threads_(threads), ranges_(new Range[threads]) {
     assert(threads >= 1);
-    use_one_blas_thread();
+    if (threads > 1) load_blas();  // alone, it is loaded when it is needed
     try {
       for (std::size_t t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work_until_stopped(t); });
     } catch (const std::system_error& error) {
