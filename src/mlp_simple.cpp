@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "nn/cli/interrupt.hpp"
 #include "nn/cli/options.hpp"
@@ -36,7 +37,8 @@ int main(int argc, char** argv) {
 
   return nn::cli::run(app, argc, argv, [&] {
     if (!output.empty()) nn::check_writable(output);
-    nn::LossLog log(log_path);
+    if (!log_path.empty()) nn::check_writable(log_path);
+    std::vector<nn::EpochReport> log;
 
     // Data: the truth table of XOR, in the order 00 01 10 11.
     const nn::XorSamples samples = nn::truth_table({0, 1, 1, 0});
@@ -64,7 +66,7 @@ int main(int argc, char** argv) {
         throw nn::Error("--lr", "the loss is no longer a number, a smaller rate helps");
       if (!quiet)
         std::printf("epoch %*zu  loss %.6f\n", static_cast<int>(std::to_string(epochs).size()), done, loss);
-      log.add({.epoch = done, .loss = loss, .seconds = seconds, .learning_rate = learning_rate});
+      log.push_back({.epoch = done, .loss = loss, .seconds = seconds, .learning_rate = learning_rate});
     }
 
     // Result
@@ -74,7 +76,7 @@ int main(int argc, char** argv) {
       correct += (o > 0.5) == (s.y > 0.5);
       std::printf("%.0f xor %.0f -> %.3f\n", s.x0, s.x1, o);
     }
-    log.save();
+    nn::save_loss_log(log_path, log);
     if (!output.empty()) nn::save_bin(net, output);
     const int status = interrupt.requested() ? nn::cli::kInterrupted : nn::cli::kDone;
     if (quiet) return status;

@@ -1,4 +1,4 @@
-// dump_logits MODEL.bin IMAGES.idx COUNT: prints the logits of the first images, one line each.
+// dump_logits MODEL IMAGES.idx COUNT: prints the logits of the first images, one line each.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -6,12 +6,12 @@
 
 #include "nn/core/parallel.hpp"
 #include "nn/data/idx.hpp"
-#include "nn/models/bin_files.hpp"
+#include "nn/models/model_files.hpp"
 
 int main(int argc, char** argv) {
   try {
     if (argc != 4) throw nn::Error("dump_logits", "expected MODEL IMAGES COUNT");
-    nn::AnyModel model = nn::load_bin(argv[1]);
+    nn::AnyModel model = nn::load_model(argv[1]);
     const nn::Images images = nn::read_idx_images(argv[2]);
     const std::size_t count = std::min<std::size_t>(images.count, std::strtoul(argv[3], nullptr, 10));
     const std::vector<std::uint8_t> no_labels(count);

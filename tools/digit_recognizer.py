@@ -12,6 +12,7 @@ from errors import InputError, OptionParser, run_tool
 from models import Model, load_digit_model, probabilities
 from picture_ink import read_ink
 from preparation import prepare_ink
+from verdict import Verdict
 
 
 def main() -> None:
@@ -40,8 +41,8 @@ def parse_options() -> argparse.Namespace:
 
 def describe(model: Model, path: Path) -> str:
     """The three likeliest digits of a picture, e.g. `7.png: 7 (99.1 %), then 9 (0.5 %), 2 (0.2 %)`."""
-    picture = prepare_ink(read_ink(path))
-    if picture is None:
+    picture, verdict = prepare_ink(read_ink(path))
+    if verdict is Verdict.NOTHING:
         raise InputError(path, "an empty picture", "a digit")
     shares = probabilities(model, picture)[0]
     first, second, third = (f"{digit} ({100 * shares[digit]:.1f} %)" for digit in shares.argsort()[:-4:-1])

@@ -16,21 +16,19 @@ from errors import InputError, os_reason
 
 IMAGES_MAGIC = 0x0803
 LABELS_MAGIC = 0x0801
-CLASSES = 10
 
 
 def read_images(path: Path) -> np.ndarray:
     """Images of an IDX file: uint8 (count, rows, columns), 0 = paper, 255 = ink. Raises InputError."""
-    return _read(path, IMAGES_MAGIC, "images")
+    images = _read(path, IMAGES_MAGIC, "images")
+    if images.size == 0:
+        raise InputError(path, "no pixels", "images")
+    return images
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Labels of an IDX file: uint8 (count), each 0..9. Raises InputError."""
-    labels = _read(path, LABELS_MAGIC, "labels")
-    if labels.size and labels.max() >= CLASSES:
-        index = int(np.argmax(labels >= CLASSES))
-        raise InputError(path, f"label {labels[index]} at index {index}", f"labels from 0 to {CLASSES - 1}")
-    return labels
+    """Labels of an IDX file: uint8 (count). Raises InputError."""
+    return _read(path, LABELS_MAGIC, "labels")
 
 
 def read_dataset(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +45,7 @@ def read_dataset(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 def find(folder: Path, stem: str, dimensions: int) -> Path:
     """The file of `folder` called `stem`, in either of MNIST's spellings, plain or .gz. Raises InputError."""
-    names = [f"{stem}{mark}idx{dimensions}-ubyte{gz}" for gz in ("", ".gz") for mark in (".", "-")]
+    names = [f"{stem}{mark}idx{dimensions}-ubyte{gz}" for mark in ("-", ".") for gz in ("", ".gz")]
     for name in names:
         if (folder / name).is_file():
             return folder / name

@@ -25,6 +25,7 @@ from errors import InputError, OptionParser, os_reason, run_tool
 from idx import IMAGES_MAGIC, LABELS_MAGIC
 from picture_ink import read_ink
 from preparation import SIDE, prepare_ink
+from verdict import Verdict
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 MOST_CLASSES = 256  # a label is a byte
@@ -166,8 +167,8 @@ def split_pictures(
 def read_picture(path: Path, options: argparse.Namespace) -> np.ndarray:
     """A picture as the network gets it: uint8 (size, size), 0 paper .. 255 ink. Raises InputError."""
     if options.prepare:
-        picture = prepare_ink(read_ink(path))
-        if picture is None:
+        picture, verdict = prepare_ink(read_ink(path))
+        if verdict is Verdict.NOTHING:
             raise InputError(path, "an empty picture", "a drawing")
         return np.rint(picture * 255).astype(np.uint8)
     try:

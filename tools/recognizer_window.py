@@ -9,6 +9,7 @@ from drawing import Drawing
 from errors import InputError
 from models import DIGITS, Model, probabilities
 from preparation import SIDE, Point, Stroke, paint, prepare_strokes
+from verdict import Verdict
 
 CANVAS = 280  # pixels of the canvas's side
 PEN = 20.0  # pixels of the pen on the canvas
@@ -58,9 +59,9 @@ class RecognizerWindow:
 
     def predict(self) -> None:
         """Recognises what is drawn, and shows it."""
-        picture = prepare_strokes(self.drawing.strokes, smallest=PEN)
-        self.probabilities = None if picture is None else probabilities(self.model, picture)[0]
-        self._show(np.zeros((SIDE, SIDE)) if picture is None else picture)
+        picture, verdict = prepare_strokes(self.drawing.strokes, smallest=PEN)
+        self.probabilities = None if verdict is Verdict.NOTHING else probabilities(self.model, picture)[0]
+        self._show(picture)
 
     def _style(self) -> None:
         style = ttk.Style(self.root)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from errors import InputError
-from idx import read_dataset, read_images, read_labels
+from idx import find, read_dataset, read_images, read_labels
 from support import DATA, write_idx
 
 IMAGES = np.arange(2 * 3 * 4).reshape(2, 3, 4)
@@ -78,9 +78,21 @@ def test_damaged_gzip(tmp_path: Path) -> None:
     assert error_of(read_images, path).startswith(f"{path}: damaged gzip data (")
 
 
-def test_bad_labels(tmp_path: Path) -> None:
-    path = write_idx(tmp_path / "labels", np.array([3, 9, 10]))
-    assert error_of(read_labels, path) == f"{path}: label 10 at index 2, expected labels from 0 to 9"
+def test_labels_of_any_byte(tmp_path: Path) -> None:
+    assert read_labels(write_idx(tmp_path / "labels", np.array([3, 47, 255]))).tolist() == [3, 47, 255]
+
+
+def test_plain_before_packed_and_dash_before_dot(tmp_path: Path) -> None:
+    """As in the C++ programs."""
+    order = ["-idx1-ubyte", "-idx1-ubyte.gz", ".idx1-ubyte", ".idx1-ubyte.gz"]
+    for end in reversed(order):
+        (tmp_path / f"train-labels{end}").touch()
+        assert find(tmp_path, "train-labels", 1).name == f"train-labels{end}"
+
+
+def test_no_pixels(tmp_path: Path) -> None:
+    path = write_idx(tmp_path / "images", np.zeros((0, 28, 28)))
+    assert error_of(read_images, path) == f"{path}: no pixels, expected images"
 
 
 def test_counts_differ(tmp_path: Path) -> None:
@@ -92,8 +104,8 @@ def test_counts_differ(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
     names = (
-        "train-images.idx3-ubyte or train-images-idx3-ubyte or "
-        "train-images.idx3-ubyte.gz or train-images-idx3-ubyte.gz"
+        "train-images-idx3-ubyte or train-images-idx3-ubyte.gz or "
+        "train-images.idx3-ubyte or train-images.idx3-ubyte.gz"
     )
     said = error_of(read_dataset, tmp_path, "train")
     assert said == f"{tmp_path}: none of its files has the name, expected {names}"

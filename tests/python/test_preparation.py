@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from idx import find, read_images
-from picture_ink import ink_of
 from preparation import BOX, PEN_WIDTH, SIDE, paint, prepare_ink, prepare_strokes
 from sample_strokes import digit_strokes
 from support import DATA
+from verdict import Verdict
 
 
 def centre_of_mass(pictures: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def box_of(picture: np.ndarray) -> tuple[int, int]:
 def test_mnist_images_are_prepared_already() -> None:
     """The recipe leaves them as they are, but for the scale to full ink: some are at most 250 of 255 dark."""
     images = read_images(find(DATA, "t10k-images", 3))[:1000] / 255
-    prepared = np.array([prepare_ink(image) for image in images])
+    prepared = np.array([prepare_ink(image).picture for image in images])
     np.testing.assert_allclose(prepared, images / images.max(axis=(1, 2), keepdims=True), atol=1e-12)
 
 
@@ -38,12 +38,12 @@ def test_mnist_images_on_a_large_canvas() -> None:
     for image in even:
         canvas = np.zeros((400, 500))
         canvas[130 : 130 + 252, 5 : 5 + 252] = np.kron(image, np.ones((9, 9)))
-        np.testing.assert_allclose(prepare_ink(canvas), image / image.max(), atol=1e-9)
+        np.testing.assert_allclose(prepare_ink(canvas).picture, image / image.max(), atol=1e-9)
 
 
 def test_centre_of_mass_is_that_of_mnist() -> None:
     mnist = centre_of_mass(read_images(find(DATA, "t10k-images", 3)) / 255)
-    drawn = centre_of_mass(np.array([prepare_strokes(digit_strokes(digit)) for digit in range(10)]))
+    drawn = centre_of_mass(np.array([prepare_strokes(digit_strokes(digit)).picture for digit in range(10)]))
     for centres in (mnist, drawn):
         assert (centres >= 13.4).all() and (centres < 14.6).all()
     np.testing.assert_allclose(mnist.mean(axis=0), 14, atol=0.02)
@@ -53,51 +53,57 @@ def test_centre_of_mass_is_that_of_mnist() -> None:
 @pytest.mark.parametrize("digit", range(10))
 def test_place_and_size_of_the_drawing_do_not_matter(digit: int) -> None:
     expected = prepare_strokes(digit_strokes(digit))
+    assert expected.verdict is Verdict.DIGIT
     for left, top, height in ((0, 0, 280), (200, 10, 70), (-30, 240, 33.3), (1e6, -1e6, 500)):
         found = prepare_strokes(digit_strokes(digit, left, top, height))
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        np.testing.assert_allclose(found.picture, expected.picture, atol=1e-6)
+        assert found.verdict is Verdict.DIGIT
 
 
 @pytest.mark.parametrize("digit", range(10))
 def test_the_digit_fills_the_box(digit: int) -> None:
-    assert max(box_of(prepare_strokes(digit_strokes(digit)))) == BOX
+    assert max(box_of(prepare_strokes(digit_strokes(digit)).picture)) == BOX
 
 
 @pytest.mark.parametrize("height", [30, 100, 260])
 def test_the_pen_is_as_thick_for_every_size(height: float) -> None:
-    picture = prepare_strokes([[(50, 10), (50, 10 + height)]])
+    picture = prepare_strokes([[(50, 10), (50, 10 + height)]]).picture
     middle = picture[SIDE // 2]
     assert middle.sum() == pytest.approx(PEN_WIDTH, abs=0.3)
     assert middle.max() == 1
 
 
 def test_a_dot_is_a_dot() -> None:
-    dot = prepare_strokes([[(0, 0)]])
+    dot, verdict = prepare_strokes([[(0, 0)]])
+    assert verdict is Verdict.TOO_SMALL
     assert dot.sum() == pytest.approx(np.pi * (PEN_WIDTH / 2) ** 2, rel=0.1)
     assert max(box_of(dot)) <= 4
-    np.testing.assert_array_equal(prepare_strokes([[(7, 3), (7, 3)]]), dot)
-    trembling = prepare_strokes([[(100, 100), (101, 100)]], smallest=20)
-    assert max(box_of(trembling)) <= 4
-    assert max(box_of(prepare_strokes([[(100, 100), (101, 100)]]))) == BOX  # a hair's width, knowingly drawn
+    np.testing.assert_array_equal(prepare_strokes([[(7, 3), (7, 3)]]).picture, dot)
+    trembling = prepare_strokes([[(100, 100), (100, 101)]], smallest=20)
+    assert max(box_of(trembling.picture)) <= 4 and trembling.verdict is Verdict.TOO_SMALL
+    knowingly = prepare_strokes([[(100, 100), (100, 101)]])
+    assert max(box_of(knowingly.picture)) == BOX and knowingly.verdict is Verdict.DIGIT
 
 
 def test_nothing_drawn() -> None:
-    assert prepare_strokes([]) is None
-    assert prepare_strokes([[]]) is None
-    assert prepare_ink(np.zeros((280, 280))) is None
-    assert prepare_ink(np.zeros((0, 0))) is None
+    for nothing in ([], [[]]):
+        assert not prepare_strokes(nothing).picture.any()
+        assert prepare_strokes(nothing).verdict is Verdict.NOTHING
+    for size in ((280, 280), (0, 0)):
+        assert not prepare_ink(np.zeros(size)).picture.any()
+        assert prepare_ink(np.zeros(size)).verdict is Verdict.NOTHING
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 200), (57, 13), (20, 20), (333, 331)])
 def test_pictures_of_any_size(height: int, width: int) -> None:
-    picture = prepare_ink(np.full((height, width), 0.25))
+    picture = prepare_ink(np.full((height, width), 0.25)).picture
     assert picture.shape == (SIDE, SIDE) and picture.max() == pytest.approx(1)
     assert max(box_of(picture)) == BOX
 
 
 def test_area_average() -> None:
     """Three rows of ink into twenty: each covers 20 / 3 of them."""
-    picture = prepare_ink(np.array([[1.0], [0.5], [1.0]]))
+    picture = prepare_ink(np.array([[1.0], [0.5], [1.0]])).picture
     column = picture[:, picture.sum(axis=0).argmax()]
     upper = [1] * 6 + [2 / 3 + 1 / 6] + [0.5] * 3
     np.testing.assert_allclose(column[column > 0], upper + upper[::-1], atol=1e-12)
@@ -112,11 +118,3 @@ def test_paint_is_anti_aliased_and_stays_in_the_picture() -> None:
     paint(ink, [(-50, -50), (-40, 3), (100, 100)], 3)
     paint(ink, [], 3)
     assert ink.min() >= 0 and ink.max() == 1
-
-
-@pytest.mark.parametrize("paper", [0.0, 0.3, 0.9, 1.0])
-def test_ink_of_any_paper(paper: float) -> None:
-    grey = np.full((40, 30), paper)
-    grey[10:30, 12:15] = 1 - paper
-    ink = ink_of(grey)
-    assert (ink > 0).sum() == 60 and prepare_ink(ink).max() == pytest.approx(1)

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "catch.hpp"
+#include "fused_descent.hpp"
 #include "gradient_check.hpp"
 #include "instruction_sets.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
@@ -47,28 +48,19 @@ const std::vector<AttentionShape> kShapes = {
      .classes = 10,
      .position = Position::learned}};
 
-// A network with biases away from 0 and all values multiples of 2^-12 (a finite difference's step is then
-// added exactly), a batch in which a fifth of the pixels have ink and the second image none, and a random
-// dlogits.
+// A network with spread parameters, a batch in which a fifth of the pixels have ink and the second image
+// none, and a random dlogits.
 struct Case {
   Case(const AttentionShape& shape, std::size_t samples)
       : rng(5), model(shape, rng), images(samples, shape.height * shape.width, shape.classes, rng, 0.2f) {
-    for (Tensor* t : model.tensors()) {
-      for (float& v : t->value) {
-        if (t->shape.size() == 1) v = (rng.next_u32() & 1 ? 1.0f : -1.0f) * rng.range(0.3f, 0.6f);
-        v = std::round(v * 0x1p12f) * 0x1p-12f;
-      }
-    }
+    test::spread_parameters(model.tensors(), rng);
     const std::size_t size = shape.height * shape.width;
     if (samples > 1) std::fill_n(&images.pixels[size], size, std::uint8_t{0});
     dlogits = test::random_floats(samples * shape.classes, 1.0f, rng);
   }
   // Its gradient is what backward(dlogits) gives.
   double plain_loss() {
-    const test::Doubles logits = test::plain_attention_pool(model, images.batch()).logits;
-    double sum = 0;
-    for (std::size_t i = 0; i < logits.size(); ++i) sum += logits[i] * static_cast<double>(dlogits[i]);
-    return sum;
+    return test::logit_loss(test::plain_attention_pool(model, images.batch()).logits, dlogits);
   }
 
   SimpleRng rng;
@@ -215,16 +207,10 @@ TEST_CASE("AttentionPool: the positions a network starts with") {
 }
 
 TEST_CASE("AttentionPool: the fused descent equals backward and a step") {
-  Case fused(kShapes[1], 9), plain(kShapes[1], 9);
   ThreadTeam team(2);
-  fused.model.forward(fused.images.batch(), team);
-  fused.model.backward_and_descend(fused.images.batch(), fused.dlogits, 0.1f, team);
-  plain.model.forward(plain.images.batch(), team);
-  plain.model.backward(plain.images.batch(), plain.dlogits, team);
-  for (Tensor* t : plain.model.tensors()) descend(*t, 0.1f);
-  for (std::size_t i = 0; i < plain.model.tensors().size(); ++i) {
-    const Floats &a = fused.model.tensors()[i]->value, &b = plain.model.tensors()[i]->value;
-    for (std::size_t j = 0; j < a.size(); ++j) REQUIRE(std::abs(a[j] - b[j]) < 1e-5f);
+  for (const AttentionShape& shape : kShapes) {
+    Case fused(shape, 9), plain(shape, 9);
+    test::require_fused_descent(fused.model, plain.model, fused.images.batch(), fused.dlogits, 0.1f, team);
   }
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "catch.hpp"
+#include "fused_descent.hpp"
 #include "gradient_check.hpp"
 #include "instruction_sets.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
@@ -122,40 +124,35 @@ TEST_CASE("Of equal values the first in row order wins, and a ReLU of 0 gets no 
 
 TEST_CASE("Every tensor of the CNN passes the gradient check") {
   ThreadTeam team(1);
-  Case c({.height = 7, .width = 6, .filters = 3, .kernel = 3, .classes = 4}, 4);
-  const Batch batch = c.images.batch();
-  const auto loss = [&] {
-    const std::span<const float> z = c.model.forward(batch, team);
-    double sum = 0;
-    for (std::size_t i = 0; i < z.size(); ++i)
-      sum += static_cast<double>(z[i]) * static_cast<double>(c.dlogits[i]);
-    return sum;
-  };
-  test::with_every_instruction_set([&] {
-    loss();
-    c.model.backward(batch, c.dlogits, team);
-    // So small a step that no winner changes here; what a float's 24 bits leave of the difference is enough.
-    for (Tensor* t : c.model.tensors()) REQUIRE(test::max_grad_error(*t, loss, 0x1p-12f) < 1e-3);
-  });
+  const std::vector<CnnShape> shapes{{.height = 7, .width = 6, .filters = 3, .kernel = 3, .classes = 4},
+                                     {.height = 6, .width = 7, .filters = 5, .kernel = 5, .classes = 3},
+                                     {.height = 8, .width = 8, .filters = 9, .kernel = 7, .classes = 2}};
+  for (const CnnShape& shape : shapes) {
+    INFO(shape.summary());
+    Case c(shape, 4);
+    test::spread_parameters(c.model.tensors(), c.rng);
+    const Batch batch = c.images.batch();
+    const auto loss = [&] {  // of the plain definition, with so small a step that no winner changes
+      const test::PlainCnn plain = c.plain();
+      std::vector<double> logits;
+      for (std::size_t s = 0; s < batch.size; ++s)
+        std::ranges::copy(plain.forward(batch.image(s)), std::back_inserter(logits));
+      return test::logit_loss(logits, c.dlogits);
+    };
+    test::with_every_instruction_set([&] {
+      c.model.forward(batch, team);
+      c.model.backward(batch, c.dlogits, team);
+      for (Tensor* t : c.model.tensors()) REQUIRE(test::max_grad_error(*t, loss, 0x1p-22f, 30) < 1e-3);
+    });
+  }
 }
 
-TEST_CASE("backward_and_descend is backward and a step") {
+TEST_CASE("The CNN's fused descent equals backward and a step") {
   ThreadTeam team(2);
   for (const CnnShape& shape : kShapes) {
     test::with_every_instruction_set([&] {
-      Case c(shape, 17),
-          fused(shape, 17);  // one step only: rounding could make another pixel win in the next
-      const Batch batch = c.images.batch();
-      c.model.forward(batch, team);
-      c.model.backward(batch, c.dlogits, team);
-      for (Tensor* t : c.model.tensors()) descend(*t, 0.01f);
-      fused.model.forward(batch, team);
-      fused.model.backward_and_descend(batch, fused.dlogits, 0.01f, team);
-      for (std::size_t t = 0; t < 4; ++t) {
-        const Floats& expected = c.tensor(t).value;
-        REQUIRE(max_error(fused.tensor(t).value, std::vector<double>(expected.begin(), expected.end())) <
-                1e-6);
-      }
+      Case fused(shape, 17), plain(shape, 17);
+      test::require_fused_descent(fused.model, plain.model, fused.images.batch(), fused.dlogits, 0.01f, team);
     });
   }
 }

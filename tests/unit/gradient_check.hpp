@@ -27,6 +27,27 @@ struct RandomBatch {
   std::vector<std::uint8_t> pixels, labels;
 };
 
+// The sum of logit * dlogit: what backward(dlogits) differentiates. L: floats, or doubles of a plain forward.
+template <class L>
+double logit_loss(const L& logits, std::span<const float> dlogits) {
+  double sum = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    sum += static_cast<double>(logits[i]) * static_cast<double>(dlogits[i]);
+  }
+  return sum;
+}
+
+// Biases away from 0, and all values multiples of 2^-12, to which the tiny step of a finite difference in
+// double precision is added exactly.
+inline void spread_parameters(const std::vector<Tensor*>& tensors, SimpleRng& rng) {
+  for (Tensor* t : tensors) {
+    for (float& v : t->value) {
+      if (t->shape.size() == 1) v = (rng.next_u32() & 1 ? 1.0f : -1.0f) * rng.range(0.3f, 0.6f);
+      v = std::round(v * 0x1p12f) * 0x1p-12f;
+    }
+  }
+}
+
 // Largest difference between grad and the central difference of `loss` over the elements of `t`, relative to
 // the largest gradient there. At most `probes` elements are probed, evenly spread. NaN if anything is NaN.
 template <class Loss>

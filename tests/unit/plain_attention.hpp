@@ -4,14 +4,12 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "nn/data/batches.hpp"
 #include "nn/models/attention_pool.hpp"
+#include "plain_dense.hpp"
 
 namespace nn::test {
-
-using Doubles = std::vector<double>;
 
 // p = softmax(scale s), one row
 inline Doubles plain_softmax(std::span<const double> s, double scale) {
@@ -29,20 +27,6 @@ inline Doubles plain_softmax_backward(std::span<const double> p, double scale, s
     for (std::size_t j = 0; j < p.size(); ++j) ds[i] += dp[j] * scale * p[j] * ((i == j ? 1.0 : 0.0) - p[i]);
   }
   return ds;
-}
-
-// y = x w + b      (N, I) (I, O) + (O) -> (N, O)
-inline Doubles plain_dense(const Doubles& x, const Tensor& w, const Tensor& b) {
-  const std::size_t in = w.shape[0], out = w.shape[1];
-  Doubles y;
-  for (std::size_t n = 0; n < x.size() / in; ++n) {
-    for (std::size_t o = 0; o < out; ++o) {
-      double sum = static_cast<double>(b.value[o]);
-      for (std::size_t i = 0; i < in; ++i) sum += x[n * in + i] * static_cast<double>(w.value[i * out + o]);
-      y.push_back(sum);
-    }
-  }
-  return y;
 }
 
 inline void plain_relu(Doubles& y) {

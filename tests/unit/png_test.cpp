@@ -135,6 +135,16 @@ TEST_CASE("what is no PNG, damaged, cut short or too large is refused") {
   CHECK_THAT(test::error_of([] { read_png("/no/such/picture.png"); }), contains("no such file"));
 }
 
+TEST_CASE("a PNG in memory is read like a file's") {
+  const std::string bytes = png_of(8, PNG_COLOR_TYPE_GRAY, 3, {{0, 100, 255}, {7, 8, 9}});
+  const auto read = [&](std::size_t size) {
+    return read_png(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), size), "standard input");
+  };
+  const GreyPicture picture = read(bytes.size());
+  CHECK((picture.rows == 2 && picture.cols == 3 && picture.pixels == Bytes8{0, 100, 255, 7, 8, 9}));
+  CHECK_THAT(test::error_of([&] { read(50); }), contains("standard input: ") && contains("expected a PNG"));
+}
+
 TEST_CASE("a contact sheet has a line around every image, and black where none is left") {
   const GreyPicture sheet = contact_sheet(Bytes8{1, 2, 3, 4, 5, 6}, 1, 2, 2);  // three images of 1 x 2
   const std::uint8_t l = 96;

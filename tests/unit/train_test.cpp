@@ -25,13 +25,10 @@ std::vector<double> signature(std::size_t batch_size, std::size_t threads, MakeM
   SimpleRng rng(42);
   auto model = make(rng);
   ThreadTeam team(threads);
-  std::vector<double> losses;
-  TrainingObserver observer;
-  observer.on_epoch = [&](const EpochReport& report) { losses.push_back(report.loss); };
   const TrainingOptions options{.epochs = 2, .batch_size = batch_size};
   TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
-  train(model, {mnist_test_images()}, options, state, team, observer);
-  return losses;
+  train(model, {mnist_test_images()}, options, state, team);
+  return {state.log[0].loss, state.log[1].loss};
 }
 
 }  // namespace
@@ -75,33 +72,6 @@ TEST_CASE("when the loss is no number, training stops with the last good model")
   CHECK(good.tensors()[0]->value == kept);
 }
 
-TEST_CASE("an interrupted run goes on to the same bits, for every optimizer and schedule") {
-  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::nesterov,
-                                   OptimizerKind::adam, OptimizerKind::adamw}) {
-    for (const Schedule schedule : {Schedule::constant, Schedule::one_cycle}) {
-      TrainingOptions options{.epochs = 3, .batch_size = 64, .learning_rate = 0.003};
-      options.optimizer.kind = kind;
-      options.schedule.kind = schedule;
-      const Split split = stratified_split(mnist_test_images(), 9000, 1);
-      const auto weights = [&](std::size_t stop_every) {
-        SimpleRng rng(5);
-        Mlp model({784, 16, 10}, rng);
-        ThreadTeam team(2);
-        const TrainingData data{mnist_test_images(), split.validation};
-        TrainingState state(rng, split.training, options.optimizer);
-        TrainingObserver observer;
-        std::size_t asked = 0;
-        observer.wants_to_stop = [&] { return stop_every != 0 && ++asked % stop_every == 0; };
-        while (train(model, data, options, state, team, observer) == Outcome::interrupted) {
-        }
-        return model.tensors()[0]->value;
-      };
-      const Floats expected = weights(0);
-      for (const std::size_t stop_every : {1u, 5u, 16u}) CHECK(weights(stop_every) == expected);
-    }
-  }
-}
-
 TEST_CASE("early stopping keeps the best epoch's weights") {
   const Split split = stratified_split(mnist_test_images(), 9500, 1);
   TrainingOptions options{.epochs = 200, .batch_size = 16, .learning_rate = 0.5};
@@ -111,14 +81,11 @@ TEST_CASE("early stopping keeps the best epoch's weights") {
   ThreadTeam team(2);
   const TrainingData data{mnist_test_images(), split.validation};
   TrainingState state(rng, split.training, options.optimizer);
-  std::vector<EpochReport> reports;
-  TrainingObserver observer;
-  observer.on_epoch = [&](const EpochReport& report) { reports.push_back(report); };
-  REQUIRE(train(model, data, options, state, team, observer) == Outcome::stopped_early);
-  CHECK(reports.size() == state.best_epoch + 3);
+  REQUIRE(train(model, data, options, state, team) == Outcome::stopped_early);
+  CHECK(state.log.size() == state.best_epoch + 3);
   const Evaluation best = evaluate(model, mnist_test_images(), split.validation, team);
-  CHECK(best.loss == reports[state.best_epoch - 1].validation_loss);
-  for (const EpochReport& r : reports) CHECK(r.validation_loss >= best.loss);
+  CHECK(best.loss == state.log[state.best_epoch - 1].validation_loss);
+  for (const EpochReport& r : state.log) CHECK(r.validation_loss >= best.loss);
 }
 
 TEST_CASE("a stratified split holds out every class's share, the same for the same seed") {

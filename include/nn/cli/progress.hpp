@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -13,23 +14,25 @@ namespace nn::cli {
 // Results (a line an epoch) go to standard output, the moving line to standard error. `quiet`: neither.
 class Progress {
  public:
-  Progress(std::size_t epochs, bool quiet)
-      : epochs_(epochs), quiet_(quiet), on_terminal_(::isatty(STDERR_FILENO) == 1) {}
+  // `begun`: epochs done by an earlier run that this one resumes, the last of them perhaps in part.
+  Progress(std::size_t epochs, bool quiet, double begun = 0)
+      : epochs_(epochs), begun_(begun), quiet_(quiet), on_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-  void batch_done(std::size_t epoch, std::size_t done, std::size_t images, double loss) {
+  void batch_done(const BatchReport& report) {
     if (quiet_ || watch_.seconds() < next_) return;
     next_ = watch_.seconds() + (on_terminal_ ? 0.1 : 10.0);
-    const double fraction = static_cast<double>(done) / static_cast<double>(images);
-    const double all = (static_cast<double>(epoch - 1) + fraction) / static_cast<double>(epochs_);
-    const std::string left = duration(watch_.seconds() * (1.0 - all) / all) + " left";
+    const double fraction = static_cast<double>(report.images_done) / static_cast<double>(report.images);
+    const double done = static_cast<double>(report.epoch - 1) + fraction - begun_;
+    const double all = static_cast<double>(epochs_) - begun_;
+    const std::string left = duration(watch_.seconds() * (all - done) / done) + " left";
     const char* loss_format = "epoch %zu/%zu  %s%3.0f %%  loss %.4f  %s%s";
     const std::string bar = on_terminal_
                                 ? "[" + std::string(static_cast<std::size_t>(20 * fraction), '=') +
                                       std::string(20 - static_cast<std::size_t>(20 * fraction), ' ') + "] "
                                 : std::string();
     if (on_terminal_) std::fputs("\r\033[K", stderr);
-    std::fprintf(stderr, loss_format, epoch, epochs_, bar.c_str(), 100 * fraction, loss, left.c_str(),
-                 on_terminal_ ? "" : "\n");
+    std::fprintf(stderr, loss_format, report.epoch, epochs_, bar.c_str(), 100 * fraction, report.loss,
+                 left.c_str(), on_terminal_ ? "" : "\n");
     std::fflush(stderr);
     line_is_open_ = on_terminal_;
   }
@@ -37,8 +40,14 @@ class Progress {
   void epoch_done(const EpochReport& report) {
     close_line();
     if (quiet_) return;
-    std::printf("epoch %*zu/%zu  loss %.6f  %.2f s\n", static_cast<int>(std::to_string(epochs_).size()),
-                report.epoch, epochs_, report.loss, report.seconds);
+    std::printf("epoch %*zu/%zu  loss %.6f", static_cast<int>(std::to_string(epochs_).size()), report.epoch,
+                epochs_, report.loss);
+    if (!std::isnan(report.validation_loss)) {
+      std::printf("  validation loss %.6f, accuracy %.2f %%", report.validation_loss,
+                  100 * report.validation_accuracy);
+    }
+    if (!std::isnan(report.test_accuracy)) std::printf("  test accuracy %.2f %%", 100 * report.test_accuracy);
+    std::printf("  %.2f s\n", report.seconds);
     std::fflush(stdout);
   }
 
@@ -64,6 +73,7 @@ class Progress {
 
  private:
   std::size_t epochs_;
+  double begun_;
   bool quiet_, on_terminal_, line_is_open_ = false;
   Stopwatch watch_;
   double next_ = 0.2;  // when to print again, in seconds since the start

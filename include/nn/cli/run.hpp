@@ -6,7 +6,9 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <vector>
 
+#include "nn/cli/nearest.hpp"
 #include "nn/core/error.hpp"
 
 namespace nn::cli {
@@ -32,8 +34,12 @@ int run(CLI::App& app, int argc, char** argv, Body body) {
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ExtrasError&) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
+    const std::string& unknown = app.remaining().front();
     return complain(program,
-                    app.remaining().front() + ": unknown option, expected one of those that --help lists",
+                    unknown + ": unknown option, expected one of those that --help lists; the nearest is " +
+                        nearest(unknown.substr(0, unknown.find('=')), names),
                     kWrongUsage);
   } catch (const CLI::ParseError& error) {
     return complain(program, error.what(), kWrongUsage);

@@ -10,12 +10,17 @@
 #include "nn/cli/options.hpp"
 #include "nn/core/error.hpp"
 #include "nn/data/augment.hpp"
-#include "nn/data/dataset.hpp"
 #include "nn/training/optimizer.hpp"
 #include "nn/training/schedule.hpp"
 #include "nn/training/train.hpp"
 
 namespace nn::cli {
+
+inline void add_training(CLI::App& app, TrainingOptions& o) {
+  add_number<std::size_t>(app, "--epochs", o.epochs, "passes over the training images", 1, 1'000'000);
+  add_number<std::size_t>(app, "--batch-size", o.batch_size, "images per step", 1, 65'536);
+  add_number<double>(app, "--lr", o.learning_rate, "learning rate", 1e-12, 1e6);
+}
 
 inline void add_optimizer(CLI::App& app, OptimizerOptions& o) {
   using Kind = OptimizerKind;
@@ -58,17 +63,6 @@ inline void add_validation(CLI::App& app, TrainingOptions& o, double& validation
                           1'000'000);
   add_number<double>(app, "--min-delta", o.min_delta, "smallest fall of the loss that counts as better", 0,
                      1e9);
-}
-
-inline void add_data(CLI::App& app, DataOptions& d, std::string& folder) {
-  add_text(app, "--data-dir", folder,
-           "folder with the IDX files, plain or .gz [data, here or beside the build]");
-  add_number<std::size_t>(app, "--classes", d.classes, "number of classes, 0 to count the labels", 0, 256);
-  app.add_flag("--transpose", d.transpose, "swap rows and columns of the images (EMNIST)");
-  add_number<std::size_t>(app, "--train-limit", d.train_limit, "training images to use, 0 for all", 0,
-                          1'000'000'000);
-  add_number<std::size_t>(app, "--test-limit", d.test_limit, "test images to use, 0 for all", 0,
-                          1'000'000'000);
 }
 
 inline void add_augment(CLI::App& app, AugmentOptions& augment) {

@@ -19,6 +19,8 @@ struct Batch {
   std::size_t size = 0;                  // B
   std::span<const std::uint8_t> pixels;  // (B, rows * cols)
   std::span<const std::uint8_t> labels;  // (B)
+  std::uint64_t step = 0;  // training: the step's number from 1, which dropout draws its masks from; 0:
+                           // inference, no dropout
 
   std::span<const std::uint8_t> image(std::size_t i) const {
     return pixels.subspan(i * (pixels.size() / size), pixels.size() / size);

@@ -1,6 +1,8 @@
 // A set of labelled images, and its loading from a folder of IDX files.
 #pragma once
 
+#include <libdeflate.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -35,6 +37,12 @@ struct Dataset {
   }
   std::uint8_t label(std::size_t i) const { return labels.labels()[i]; }
 };
+
+// Of all images and labels: what tells one data set from another.
+inline std::uint32_t crc32(const Dataset& data) {
+  const std::span<const std::uint8_t> pixels = data.images.pixels(), labels = data.labels.labels();
+  return libdeflate_crc32(libdeflate_crc32(0, pixels.data(), pixels.size()), labels.data(), labels.size());
+}
 
 // How many classes there are: `expected`; if that is 0, what the file states; if it does not, 10, or more if
 // no label is left out: 26 in EMNIST's letters, labelled 1 .. 26, make 27, of which class 0 stays unused. So

@@ -40,11 +40,11 @@ inline std::uint8_t grey_over_white(const std::uint8_t* rgba) {
 }  // namespace detail
 
 // Any PNG: 1 to 16 bits, grey, colour or palette, interlaced or not; what is transparent shows white paper.
-// Throws Error if the file cannot be read, is no PNG, is damaged, or has more than 2^26 pixels.
-inline GreyPicture read_png(const std::string& path) {
-  const Bytes file = read_file(path);
+// `source` is where `file` is from, for messages. Throws Error if it is no PNG, is damaged, or has more than
+// 2^26 pixels.
+inline GreyPicture read_png(std::span<const std::uint8_t> file, const std::string& source) {
   const auto refuse = [&](const std::string& found) {
-    throw Error(path, found + ", expected a PNG picture");
+    throw Error(source, found + ", expected a PNG picture");
   };
   if (file.size() < 8 || png_sig_cmp(file.data(), 0, 8) != 0) refuse("has no PNG signature");
   detail::PngImage image;
@@ -61,6 +61,11 @@ inline GreyPicture read_png(const std::string& path) {
   GreyPicture picture{rows, cols, std::vector<std::uint8_t>(rows * cols)};
   for (std::size_t i = 0; i < rows * cols; ++i) picture.pixels[i] = detail::grey_over_white(&rgba[4 * i]);
   return picture;
+}
+
+// The same of a file. Throws Error also if it cannot be read.
+inline GreyPicture read_png(const std::string& path) {
+  return read_png(read_file(path), path);
 }
 
 // 8 bits of grey. The file appears whole or not at all. Throws Error if it cannot be written.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "nn/core/names.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/core/tensor.hpp"
 
@@ -14,6 +15,9 @@ enum class Position {
   learned,     // small random numbers to start with
   none         // nothing: 0, and never trained
 };
+
+inline constexpr Names<Position, 3> kPositionNames{
+    {{"sinusoidal", Position::sinusoidal}, {"learned", Position::learned}, {"none", Position::none}}};
 
 // pos (S, D), given as zeros. Only `learned` draws from `rng`.
 inline void start_positions(Tensor& pos, Position position, SimpleRng& rng) {

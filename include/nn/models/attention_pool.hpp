@@ -30,12 +30,12 @@
 #include "nn/core/rng.hpp"
 #include "nn/core/tensor.hpp"
 #include "nn/data/batches.hpp"
+#include "nn/layers/activation.hpp"
 #include "nn/layers/attention.hpp"
 #include "nn/layers/dense.hpp"
 #include "nn/layers/folded_dense.hpp"
 #include "nn/layers/inked_tokens.hpp"
 #include "nn/layers/positions.hpp"
-#include "nn/layers/relu.hpp"
 #include "nn/models/attention_shape.hpp"
 #include "nn/training/sgd.hpp"
 

@@ -9,24 +9,41 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
+#include <initializer_list>
+#include <optional>
 #include <string>
-#include <variant>
+#include <vector>
 
 #include "nn/files/bin.hpp"
-#include "nn/models/attention_pool.hpp"
-#include "nn/models/cnn.hpp"
-#include "nn/models/mlp.hpp"
+#include "nn/models/any_model.hpp"
 #include "nn/models/xor_net.hpp"
 
 namespace nn {
 
-// Each save_bin returns the file's size in bytes; throws Error if it cannot be written.
+// What the format cannot say of a network; "" if nothing. Dropout and positions are what training does: a
+// trained network is the same without them.
+inline std::string beyond_bin(const MlpShape& shape) {
+  if (shape.layers.size() != 2) return std::to_string(shape.layers.size() - 1) + " hidden layers";
+  const Activation f = shape.layers.front().activation;
+  return f == Activation::relu ? "" : std::string("the activation ") + name_of(kActivationNames, f);
+}
+inline std::string beyond_bin(const CnnShape&) {
+  return "";
+}
+inline std::string beyond_bin(const AttentionShape& shape) {
+  if (shape.heads != 1) return std::to_string(shape.heads) + " heads";
+  if (shape.height == shape.width) return "";
+  return "images of " + std::to_string(shape.height) + " x " + std::to_string(shape.width) + " pixels";
+}
 
-// The network must be what the format can say: one hidden layer.
+// Each save_bin returns the file's size in bytes; throws Error if it cannot be written. The format must be
+// able to say the network.
+
 inline std::size_t save_bin(Mlp& model, const std::string& path) {
+  assert(beyond_bin(model.shape()).empty());
   const std::vector<Tensor*> tensors = model.tensors();
-  assert(tensors.size() == 4);
   BinWriter file;
   file.sizes({model.inputs(), tensors[0]->shape[1], model.classes()});
   for (const Tensor* t : tensors) file.tensor(*t);
@@ -55,6 +72,7 @@ inline std::size_t save_bin(Cnn& model, const std::string& path) {
 }
 
 inline std::size_t save_bin(AttentionPool& model, const std::string& path) {
+  assert(beyond_bin(model.shape()).empty());
   const AttentionShape& shape = model.shape();
   BinWriter file;
   file.sizes({shape.patch, shape.tokens(), shape.d_model, shape.ff, shape.classes});
@@ -67,54 +85,56 @@ inline bool plausible(std::initializer_list<std::size_t> sizes) {  // so that no
   return std::ranges::all_of(sizes, [](std::size_t n) { return n >= 1 && n <= 65536; });
 }
 
-inline bool holds_mlp(const BinReader& file) {
+// The network whose sizes the file begins with, if they account for its length.
+
+inline std::optional<MlpShape> mlp_in(const BinReader& file) {
   const std::size_t inputs = file.size_at(0), hidden = file.size_at(4), outputs = file.size_at(8);
-  return plausible({inputs, hidden, outputs}) &&
-         file.file_size() == 12 + 8 * (inputs * hidden + hidden + hidden * outputs + outputs);
+  if (!plausible({inputs, hidden, outputs})) return std::nullopt;
+  const MlpShape shape = Mlp::input(inputs).dense(hidden).relu().dense(outputs);
+  return file.file_size() == 12 + 8 * shape.parameters() ? std::optional(shape) : std::nullopt;
 }
 
-inline bool holds_cnn(const BinReader& file) {
-  const std::size_t filters = file.size_at(0), kernel = file.size_at(8), height = file.size_at(12),
-                    width = file.size_at(16);
-  const bool runs = (kernel == 3 || kernel == 5 || kernel == 7) && height >= 2 && width >= 2;
-  if (!plausible({filters, height, width}) || file.size_at(4) != 1 || !runs) return false;
-  const std::size_t fc_sizes_at = 20 + 8 * filters * (kernel * kernel + 1);
-  const std::size_t fc_in = file.size_at(fc_sizes_at), fc_out = file.size_at(fc_sizes_at + 4);
-  return plausible({fc_out}) && fc_in == filters * (height / 2) * (width / 2) &&
-         file.file_size() == fc_sizes_at + 8 + 8 * (fc_in * fc_out + fc_out);
+inline std::optional<CnnShape> cnn_in(const BinReader& file) {
+  CnnShape shape{.height = file.size_at(12),
+                 .width = file.size_at(16),
+                 .filters = file.size_at(0),
+                 .kernel = file.size_at(8)};
+  const bool runs = CnnShape::is_kernel(shape.kernel) && shape.height >= 2 && shape.width >= 2;
+  if (!runs || !plausible({shape.height, shape.width, shape.filters}) || file.size_at(4) != 1) {
+    return std::nullopt;
+  }
+  const std::size_t fc_sizes_at = 20 + 8 * shape.filters * (shape.kernel * shape.kernel + 1);
+  shape.classes = file.size_at(fc_sizes_at + 4);
+  const bool fits = plausible({shape.classes}) &&
+                    file.size_at(fc_sizes_at) == shape.filters * (shape.height / 2) * (shape.width / 2) &&
+                    file.file_size() == 28 + 8 * shape.parameters();
+  return fits ? std::optional(shape) : std::nullopt;
 }
 
-inline bool holds_attention(const BinReader& file) {
-  const std::size_t patch = file.size_at(0), tokens = file.size_at(4), d = file.size_at(8),
-                    ff = file.size_at(12), classes = file.size_at(16);
-  const std::size_t side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(tokens))));
-  return plausible({patch, tokens, d, ff, classes}) && side * side == tokens &&
-         file.file_size() == 20 + 8 * (patch * patch * d + d + tokens * d + 3 * (d * d + d) + d * ff + ff +
-                                       ff * d + d + d * classes + classes);
+inline std::optional<AttentionShape> attention_in(const BinReader& file) {
+  const std::size_t patch = file.size_at(0), tokens = file.size_at(4);
+  AttentionShape shape{.patch = patch, .d_model = file.size_at(8), .ff = file.size_at(12)};
+  shape.classes = file.size_at(16);
+  if (!plausible({patch, tokens, shape.d_model, shape.ff, shape.classes})) return std::nullopt;
+  const auto side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(tokens))));
+  shape.height = shape.width = side * patch;
+  const bool fits = side * side == tokens && file.file_size() == 20 + 8 * shape.parameters();
+  return fits ? std::optional(shape) : std::nullopt;
 }
 }  // namespace detail
-
-using AnyModel = std::variant<Mlp, Cnn, AttentionPool>;
 
 // Throws Error if the file is missing, is none of the three, is cut short, or holds a NaN.
 inline AnyModel load_bin(const std::string& path) {
   BinReader file(path);
   SimpleRng any(1);  // the weights it draws are overwritten
-  if (detail::holds_mlp(file)) {
-    Mlp model({file.size_at(0), file.size_at(4), file.size_at(8)}, any);
+  if (const auto shape = detail::mlp_in(file)) {
+    Mlp model(*shape, any);
     file.skip_sizes(3);
     for (Tensor* t : model.tensors()) file.tensor(*t);
     return model;
   }
-  if (detail::holds_cnn(file)) {
-    const std::size_t filters = file.size_at(0), kernel = file.size_at(8);
-    const std::size_t classes = file.size_at(20 + 8 * filters * (kernel * kernel + 1) + 4);
-    Cnn model({.height = file.size_at(12),
-               .width = file.size_at(16),
-               .filters = filters,
-               .kernel = kernel,
-               .classes = classes},
-              any);
+  if (const auto shape = detail::cnn_in(file)) {
+    Cnn model(*shape, any);
     const auto tensors = model.tensors();
     file.skip_sizes(5);
     file.tensor(*tensors[0]);
@@ -124,22 +144,15 @@ inline AnyModel load_bin(const std::string& path) {
     file.tensor(*tensors[3]);
     return model;
   }
-  if (detail::holds_attention(file)) {
-    const auto side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(file.size_at(4)))));
-    AttentionShape shape;
-    shape.height = shape.width = side * file.size_at(0);
-    shape.patch = file.size_at(0);
-    shape.d_model = file.size_at(8);
-    shape.ff = file.size_at(12);
-    shape.classes = file.size_at(16);
-    AttentionPool model(shape, any);
+  if (const auto shape = detail::attention_in(file)) {
+    AttentionPool model(*shape, any);
     file.skip_sizes(5);
     for (Tensor* t : model.tensors()) file.tensor(*t);
     return model;
   }
   throw Error(path, "not a model file, or cut short: the sizes in its header do not account for its " +
                         std::to_string(file.file_size()) +
-                        " bytes, expected a .bin of mnist_mlp, mnist_cnn or mnist_attention_pool");
+                        " bytes, expected a model of mnist_mlp, mnist_cnn or mnist_attention_pool");
 }
 
 }  // namespace nn

@@ -33,6 +33,19 @@ struct CnnShape {
     throw Error(source, "images of " + std::to_string(height) + " x " + std::to_string(width) +
                             " pixels, expected at least 2 x 2");
   }
+
+  static bool is_kernel(std::size_t k) { return k == 3 || k == 5 || k == 7; }
+
+  std::size_t parameters() const {
+    return (kernel * kernel + 1) * filters + (filters * (height / 2) * (width / 2) + 1) * classes;
+  }
+
+  // "28x28 -> conv 8 x 3x3 (relu) -> max-pool 2x2 -> 10 (softmax)"
+  std::string summary() const {
+    const std::string side = std::to_string(kernel);
+    return std::to_string(height) + "x" + std::to_string(width) + " -> conv " + std::to_string(filters) +
+           " x " + side + "x" + side + " (relu) -> max-pool 2x2 -> " + std::to_string(classes) + " (softmax)";
+  }
 };
 
 class Cnn {

@@ -1,10 +1,11 @@
-// The multi-layer perceptron: dense layers with ReLU between them. The first one reads pixels.
+// The multi-layer perceptron: dense layers, each with its activation and dropout. The first one reads pixels.
 //
-//   x (B, I) -> ReLU(x W1 + b1) (B, H1) -> ... -> h Wn + bn = logits (B, K)
+//   x (B, I) -> dropout(f(x W1 + b1)) (B, H1) -> ... -> h Wn + bn = logits (B, K)
 #pragma once
 
 #include <algorithm>
 #include <cassert>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,27 +15,40 @@
 #include "nn/core/rng.hpp"
 #include "nn/core/tensor.hpp"
 #include "nn/data/batches.hpp"
+#include "nn/layers/activation.hpp"
 #include "nn/layers/dense.hpp"
-#include "nn/layers/relu.hpp"
+#include "nn/layers/dropout.hpp"
+#include "nn/layers/init.hpp"
 #include "nn/layers/sparse_dense.hpp"
+#include "nn/models/mlp_shape.hpp"
 #include "nn/training/sgd.hpp"
 
 namespace nn {
 
 class Mlp {
  public:
-  // `widths` = {inputs, hidden..., classes}, e.g. {784, 512, 10}. Xavier weights drawn from `rng`, biases 0.
-  Mlp(const std::vector<std::size_t>& widths, SimpleRng& rng) {
-    assert(widths.size() >= 2);
-    for (std::size_t l = 1; l < widths.size(); ++l) {
-      const std::string number = std::to_string(l);
-      layers_.push_back({{"W" + number, {widths[l - 1], widths[l]}}, {"b" + number, {widths[l]}}, {}, {}});
-      xavier_uniform(layers_.back().w, widths[l - 1], widths[l], rng);
+  // Mlp::input(784).dense(512).relu().dense(10).build(rng): see mlp_shape.hpp.
+  static MlpShape input(std::size_t inputs) { return {.inputs = inputs}; }
+
+  // Weights drawn from `rng`, W1 first, biases 0. Where `rng` stands before that decides what dropout drops.
+  Mlp(const MlpShape& shape, SimpleRng& rng) : shape_(shape), dropout_seed_(rng.state()) {
+    assert(!shape.layers.empty() && shape.layers.back().activation == Activation::none &&
+           shape.layers.back().dropout == 0);
+    std::size_t in = shape.inputs;
+    for (const MlpLayer& l : shape.layers) {
+      const std::string number = std::to_string(layers_.size() + 1);
+      layers_.push_back({.w = {"W" + number, {in, l.units}}, .b = {"b" + number, {l.units}}});
+      draw_weights(layers_.back().w, l.init, rng);
+      in = l.units;
     }
   }
 
-  std::size_t inputs() const { return layers_.front().inputs(); }
-  std::size_t classes() const { return layers_.back().outputs(); }
+  // `widths` = {inputs, hidden..., classes}, e.g. {784, 512, 10}: ReLU between the layers, Xavier weights.
+  Mlp(const std::vector<std::size_t>& widths, SimpleRng& rng) : Mlp(relu_layers(widths), rng) {}
+
+  const MlpShape& shape() const { return shape_; }
+  std::size_t inputs() const { return shape_.inputs; }
+  std::size_t classes() const { return shape_.classes(); }
 
   // W1, b1, W2, b2, ...: the order of the model file.
   std::vector<Tensor*> tensors() {
@@ -48,16 +62,16 @@ class Mlp {
     make_room(batch.size);
     team.for_blocks(SparseBatch::kStretches, [&](std::size_t stretch) { ink_.list_ink(batch, stretch); });
     team.for_blocks(column_blocks(layers_.front().outputs()),
-                    [&](std::size_t block) { first_layers_forward(batch.size, block); });
+                    [&](std::size_t block) { first_layers_forward(batch, block); });
     if (layers_.size() > 1) {
-      team.for_blocks(sample_blocks(batch.size), [&](std::size_t block) { sum_shares(batch.size, block); });
+      team.for_blocks(sample_blocks(batch.size), [&](std::size_t block) { sum_shares(batch, block); });
     }
     for (std::size_t l = 2; l < layers_.size(); ++l) {
       team.for_blocks(sample_blocks(batch.size), [&](std::size_t block) {
         const Matrix x = sample_block(layers_[l - 1].y(batch.size), block);
         const Matrix y = sample_block(layers_[l].y(batch.size), block);
         dense_forward(x, layers_[l].weights(), layers_[l].b.value, y);
-        if (l + 1 < layers_.size()) relu_forward(y);
+        finish_forward(batch, l, y, {.sample = block * kSampleBlock});
       });
     }
     return {layers_.back().outputs_y.data(), batch.size * classes()};
@@ -80,18 +94,35 @@ class Mlp {
   }
 
  private:
+  struct Place {
+    std::size_t sample = 0, unit = 0;  // where a block of a layer's (B, O) begins
+  };
+
   struct Layer {
-    Tensor w;           // (I, O)
-    Tensor b;           // (O)
-    Floats outputs_y;   // (B, O), after the activation
-    Floats outputs_dy;  // (B, O), d(loss)/d(what the activation was given)
+    Tensor w;             // (I, O)
+    Tensor b;             // (O)
+    Floats outputs_x{};   // (B, O), what the activation was given, where that is gelu
+    Floats outputs_y{};   // (B, O), after activation and dropout
+    Floats outputs_dy{};  // (B, O), d(loss)/d(what the activation was given)
 
     std::size_t inputs() const { return w.shape[0]; }
     std::size_t outputs() const { return w.shape[1]; }
     Matrix weights() { return mat(w.value, inputs(), outputs()); }
     Matrix y(std::size_t batch) { return mat(outputs_y, batch, outputs()); }
     Matrix dy(std::size_t batch) { return mat(outputs_dy, batch, outputs()); }
+    // The block of x that belongs to a block of y.
+    Matrix x_of(ConstMatrix y, Place begin) {
+      if (outputs_x.empty()) return {};
+      return {&outputs_x[begin.sample * outputs() + begin.unit], y.rows, y.cols, outputs()};
+    }
   };
+
+  static MlpShape relu_layers(const std::vector<std::size_t>& widths) {
+    assert(widths.size() >= 2);
+    MlpShape shape = input(widths.front());
+    for (std::size_t l = 1; l + 1 < widths.size(); ++l) shape.dense(widths[l]).relu();
+    return shape.dense(widths.back());
+  }
 
   // Blocks of samples, for what needs whole rows.
   static constexpr std::size_t kSampleBlock = 16;
@@ -109,26 +140,40 @@ class Mlp {
     return columns(m, first, std::min(kColumnBlock, m.cols - first));
   }
 
+  // What a layer does to a block of x W + b.
+  void finish_forward(const Batch& batch, std::size_t l, Matrix y, Place begin) {
+    activation_forward(shape_.layers[l].activation, y, layers_[l].x_of(y, begin));
+    dropout(batch, l).forward(y, begin.sample, begin.unit);
+  }
+  // The same backward: dy becomes the gradient of x W + b.
+  void finish_backward(const Batch& batch, std::size_t l, Matrix y, Matrix dy, Place begin) {
+    dropout(batch, l).backward(y, dy, begin.sample, begin.unit);
+    activation_backward(shape_.layers[l].activation, y, layers_[l].x_of(y, begin), dy);
+  }
+  Dropout dropout(const Batch& batch, std::size_t l) const {
+    return {shape_.layers[l].dropout, dropout_seed_, batch.step, l};
+  }
+
   // A column block of the first layer, and what it adds to the second layer's sums, while it is in the cache.
-  void first_layers_forward(std::size_t batch, std::size_t block) {
+  void first_layers_forward(const Batch& batch, std::size_t block) {
     Layer& first = layers_.front();
-    sparse_dense_forward(ink_, first.weights(), first.b.value, first.y(batch), block);
+    sparse_dense_forward(ink_, first.weights(), first.b.value, first.y(batch.size), block);
     if (layers_.size() == 1) return;
-    const Matrix y = column_block(first.y(batch), block);
-    relu_forward(y);
-    matmul(y, rows(layers_[1].weights(), block * kColumnBlock, y.cols), share(block, batch));
+    const Matrix y = column_block(first.y(batch.size), block);
+    finish_forward(batch, 0, y, {.unit = block * kColumnBlock});
+    matmul(y, rows(layers_[1].weights(), block * kColumnBlock, y.cols), share(block, batch.size));
   }
 
   // The second layer's y: its bias and the shares of all blocks, in their order.
-  void sum_shares(std::size_t batch, std::size_t block) {
-    const Matrix y = sample_block(layers_[1].y(batch), block);
+  void sum_shares(const Batch& batch, std::size_t block) {
+    const Matrix y = sample_block(layers_[1].y(batch.size), block);
     const std::size_t first = block * kSampleBlock * y.cols, size = y.rows * y.cols;
     for (std::size_t s = 0; s < y.rows; ++s) std::ranges::copy(layers_[1].b.value, y.data + s * y.stride);
     for (std::size_t b = 0; b < column_blocks(layers_.front().outputs()); ++b) {
-      const float* share = this->share(b, batch).data + first;
+      const float* share = this->share(b, batch.size).data + first;
       for (std::size_t i = 0; i < size; ++i) y.data[i] += share[i];
     }
-    if (layers_.size() > 2) relu_forward(y);
+    finish_forward(batch, 1, y, {.sample = block * kSampleBlock});
   }
   Matrix share(std::size_t block, std::size_t batch) {
     const std::size_t outputs = layers_[1].outputs();
@@ -157,7 +202,7 @@ class Mlp {
                      dx = column_block(before.dy(batch.size), block);
         dense_backward(x, rows(layer.weights(), first, x.cols), layer.dy(batch.size), dx,
                        rows(dw, first, x.cols));
-        relu_backward(x, dx);
+        finish_backward(batch, l - 1, x, dx, {.unit = first});
         if (block == 0) bias_backward(layer.dy(batch.size), layer.b.grad);
         if (l == 1) finish_first_layer(block);
       });
@@ -169,19 +214,27 @@ class Mlp {
     if (batch <= room_) return;
     room_ = batch;
     ink_.reserve(batch, inputs());
-    for (Layer& layer : layers_) {
-      layer.outputs_y.resize(batch * layer.outputs());
-      layer.outputs_dy.resize(batch * layer.outputs());
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+      const std::size_t size = batch * layers_[l].outputs();
+      if (shape_.layers[l].activation == Activation::gelu) layers_[l].outputs_x.resize(size);
+      layers_[l].outputs_y.resize(size);
+      layers_[l].outputs_dy.resize(size);
     }
     if (layers_.size() > 1) {
       shares_.resize(column_blocks(layers_.front().outputs()) * batch * layers_[1].outputs());
     }
   }
 
+  MlpShape shape_;
+  std::uint64_t dropout_seed_;
   std::vector<Layer> layers_;
   SparseBatch ink_;
   Floats shares_;         // (column blocks of layer 1, B, H2): what each adds to x of layer 2
   std::size_t room_ = 0;  // samples for which the buffers are large enough
 };
+
+inline Mlp MlpShape::build(SimpleRng& rng) const {
+  return Mlp(*this, rng);
+}
 
 }  // namespace nn

@@ -52,6 +52,12 @@ class Optimizer {
 
   std::uint64_t steps() const { return steps_; }
 
+  // Which of a tensor's moments it keeps.
+  bool uses_first_moment() const { return options_.kind != OptimizerKind::sgd; }
+  bool uses_second_moment() const {
+    return options_.kind == OptimizerKind::adam || options_.kind == OptimizerKind::adamw;
+  }
+
   // Nothing but w -= rate g: a model may then move its weights while it makes the gradient.
   bool is_plain_descent() const {
     return options_.kind == OptimizerKind::sgd && options_.weight_decay == 0 && options_.clip_norm == 0;
@@ -80,7 +86,7 @@ class Optimizer {
     constexpr std::size_t size = 16384;
     chunks_.clear();  // keeps its memory
     for (Tensor* t : tensors) {
-      if (options_.kind != OptimizerKind::sgd) t->moment1.resize(t->value.size());
+      if (uses_first_moment()) t->moment1.resize(t->value.size());
       if (uses_second_moment()) t->moment2.resize(t->value.size());
       for (std::size_t begin = 0; begin < t->value.size(); begin += size) {
         chunks_.push_back({t, begin, std::min(begin + size, t->value.size()), 0.0});
@@ -121,10 +127,6 @@ class Optimizer {
     double squares = 0;
     for (const Chunk& chunk : chunks_) squares += chunk.squares;
     return static_cast<float>(std::min(1.0, options_.clip_norm / (std::sqrt(squares) + 1e-12)));
-  }
-
-  bool uses_second_moment() const {
-    return options_.kind == OptimizerKind::adam || options_.kind == OptimizerKind::adamw;
   }
 
   OptimizerOptions options_;

@@ -19,6 +19,15 @@ struct EpochReport {
   double learning_rate = 0;                   // of the epoch's last step
 };
 
+// Where a run is, after a batch.
+struct BatchReport {
+  std::size_t epoch = 0, batch = 0;         // from 1
+  std::size_t images_done = 0, images = 0;  // of this epoch
+  double loss = 0;                          // mean over the images done in this epoch
+  double learning_rate = 0;                 // of this batch's step
+  double seconds = 0;                       // of training, since the epoch began
+};
+
 class Stopwatch {
  public:
   double seconds() const {

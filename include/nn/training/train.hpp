@@ -53,15 +53,14 @@ struct TrainingState {
   double loss_sum = 0, seconds = 0;                            // of the current epoch so far
   double best_loss = std::numeric_limits<double>::infinity();  // of validation
   std::size_t best_epoch = 0;
-  std::vector<Floats>
-      best_weights;  // of the best epoch; without validation, of the last one whose loss was finite
+  std::vector<Floats> best_weights;  // of the best epoch; without validation, of the last one that had a loss
+  std::vector<EpochReport> log;      // of the epochs done
 };
 
 // How train() tells what it is doing, and is told to stop. Each may be empty.
 struct TrainingObserver {
-  // After every batch: epoch (from 1), images done and in all in this epoch, mean loss so far.
-  std::function<void(std::size_t epoch, std::size_t done, std::size_t images, double loss)> on_batch;
-  std::function<void(const EpochReport&)> on_epoch;
+  std::function<void(const BatchReport&)> on_batch;
+  std::function<void()> on_epoch;       // its report is the last of the state's log
   std::function<bool()> wants_to_stop;  // asked after every batch
 };
 
@@ -83,6 +82,45 @@ void restore_weights(M& model, const std::vector<Floats>& weights) {
   for (std::size_t i = 0; i < weights.size(); ++i) model.tensors()[i]->value = weights[i];
 }
 
+// The learning rate of the step after `batch` of an epoch's `batches`.
+inline double learning_rate_at(const TrainingOptions& o, std::size_t epoch, std::size_t batch,
+                               std::size_t batches) {
+  const double done = static_cast<double>(epoch) + static_cast<double>(batch) / static_cast<double>(batches);
+  return learning_rate_at(o.schedule, o.learning_rate, done, static_cast<double>(o.epochs));
+}
+
+// After an epoch's last batch: what it came to goes into the log, and the weights are kept if they are the
+// best. False, and the last good weights restored, if a loss is no longer a number.
+template <Model M>
+bool finish_epoch(M& model, const TrainingData& data, const TrainingOptions& options, TrainingState& state,
+                  const Batches& batches, ThreadTeam& team) {
+  EpochReport report{.epoch = state.epoch + 1, .seconds = state.seconds};
+  report.loss = state.loss_sum / static_cast<double>(batches.samples());
+  report.learning_rate = learning_rate_at(options, state.epoch, batches.count() - 1, batches.count());
+  ++state.epoch;
+  state.batch = 0;
+  state.loss_sum = state.seconds = 0;
+  bool diverged = !std::isfinite(report.loss);
+  if (!data.validation.empty() && !diverged) {
+    const Evaluation validation = evaluate(model, data.images, data.validation, team);
+    report.validation_loss = validation.loss;
+    report.validation_accuracy = validation.accuracy();
+    diverged = !std::isfinite(validation.loss);
+  }
+  if (diverged) {
+    restore_weights(model, state.best_weights);
+    return false;
+  }
+  if (data.test_each_epoch) report.test_accuracy = evaluate(model, *data.test_each_epoch, team).accuracy();
+  if (data.validation.empty() || report.validation_loss < state.best_loss - options.min_delta) {
+    state.best_loss = report.validation_loss;
+    state.best_epoch = state.epoch;
+    copy_weights(model, state.best_weights);
+  }
+  state.log.push_back(report);
+  return true;
+}
+
 // Mini-batch gradient descent until options.epochs are done. The model is then the best epoch's where there
 // is validation, the last one's where there is none, and if it diverged the last one whose loss was a number.
 template <Model M>
@@ -93,59 +131,33 @@ Outcome train(M& model, const TrainingData& data, const TrainingOptions& options
   while (state.epoch < options.epochs) {
     const Stopwatch watch;
     const double seconds_before = state.seconds;
-    const auto rate_at = [&](std::size_t batch) {
-      const double done = static_cast<double>(batch) / static_cast<double>(batches.count());
-      return learning_rate_at(options.schedule, options.learning_rate,
-                              static_cast<double>(state.epoch) + done, static_cast<double>(options.epochs));
-    };
     if (state.batch == 0) state.rng.shuffle(std::span(state.order));
     while (state.batch < batches.count()) {
-      const Batch batch = batches.batch(state.batch, team, state.epoch);
+      Batch batch = batches.batch(state.batch, team, state.epoch);
+      batch.step = state.epoch * batches.count() + state.batch + 1;
       const std::span<const float> logits = model.forward(batch, team);               // (B, K)
       const std::span<float> dlogits = std::span(dlogits_room).first(logits.size());  // (B, K)
       state.loss_sum += softmax_cross_entropy(logits, batch.labels, dlogits);
-      const float rate = static_cast<float>(rate_at(state.batch));
+      const double rate = learning_rate_at(options, state.epoch, state.batch, batches.count());
       if (state.optimizer.is_plain_descent()) {
-        model.backward_and_descend(batch, dlogits, rate, team);
+        model.backward_and_descend(batch, dlogits, static_cast<float>(rate), team);
       } else {
         model.backward(batch, dlogits, team);
-        state.optimizer.step(model.tensors(), rate, team);
+        state.optimizer.step(model.tensors(), static_cast<float>(rate), team);
       }
 
       ++state.batch;
       state.seconds = seconds_before + watch.seconds();
-      const std::size_t done = std::min(state.batch * batches.largest(), batches.samples());
       if (observer.on_batch) {
-        observer.on_batch(state.epoch + 1, done, batches.samples(),
-                          state.loss_sum / static_cast<double>(done));
+        const std::size_t done = std::min(state.batch * batches.largest(), batches.samples());
+        const double loss = state.loss_sum / static_cast<double>(done);
+        observer.on_batch({state.epoch + 1, state.batch, done, batches.samples(), loss, rate, state.seconds});
       }
       if (!std::isfinite(state.loss_sum)) break;
       if (observer.wants_to_stop && observer.wants_to_stop()) return Outcome::interrupted;
     }
-
-    EpochReport report{.epoch = state.epoch + 1, .seconds = state.seconds};
-    report.loss = state.loss_sum / static_cast<double>(batches.samples());
-    report.learning_rate = rate_at(batches.count() - 1);
-    ++state.epoch;
-    state.batch = 0;
-    state.loss_sum = state.seconds = 0;
-    if (!data.validation.empty()) {
-      const Evaluation validation = evaluate(model, data.images, data.validation, team);
-      report.validation_loss = validation.loss;
-      report.validation_accuracy = validation.accuracy();
-    }
-    if (!std::isfinite(report.loss) || std::isinf(report.validation_loss) ||
-        (!data.validation.empty() && std::isnan(report.validation_loss))) {
-      restore_weights(model, state.best_weights);
-      return Outcome::diverged;
-    }
-    if (data.test_each_epoch) report.test_accuracy = evaluate(model, *data.test_each_epoch, team).accuracy();
-    if (data.validation.empty() || report.validation_loss < state.best_loss - options.min_delta) {
-      state.best_loss = report.validation_loss;
-      state.best_epoch = state.epoch;
-      copy_weights(model, state.best_weights);
-    }
-    if (observer.on_epoch) observer.on_epoch(report);
+    if (!finish_epoch(model, data, options, state, batches, team)) return Outcome::diverged;
+    if (observer.on_epoch) observer.on_epoch();
     if (options.patience > 0 && state.epoch - state.best_epoch >= options.patience) break;
   }
   if (state.best_epoch != state.epoch) restore_weights(model, state.best_weights);

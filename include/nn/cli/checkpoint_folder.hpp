@@ -1,0 +1,81 @@
+// A folder of checkpoints: latest.safetensors, best.safetensors, and the last few epochs'.
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "nn/core/error.hpp"
+#include "nn/files/atomic_file.hpp"
+
+namespace nn::cli {
+
+// The checkpoint that --resume PATH means: PATH itself, or the latest one of the folder PATH.
+inline std::string checkpoint_file(const std::string& path) {
+  const bool is_folder = std::filesystem::is_directory(path);
+  return is_folder ? (std::filesystem::path(path) / "latest.safetensors").string() : path;
+}
+
+class CheckpointFolder {
+ public:
+  // Keeps the newest `keep` >= 1 epochs. `resumes`: it may hold an earlier part of this run. Throws Error if
+  // it holds another run's checkpoints or if nothing can be written there.
+  CheckpointFolder(std::string path, std::size_t keep, bool resumes) : path_(std::move(path)), keep_(keep) {
+    if (!resumes && std::filesystem::exists(latest())) {
+      throw Error(path_, "holds checkpoints of an earlier run, expected none, or --resume " + path_ +
+                             " to go on with it");
+    }
+    check_writable(latest());
+  }
+
+  std::string latest() const { return in_folder("latest"); }
+
+  // After an epoch: write(latest()) makes the checkpoint, which becomes the epoch's and perhaps the best one,
+  // too. Older epochs go.
+  template <class Write>
+  void save_epoch(std::size_t epoch, bool is_best, Write write) const {
+    write(latest());
+    char name[32];
+    std::snprintf(name, sizeof name, "epoch-%06zu", epoch);
+    copy_latest(in_folder(name));
+    if (is_best) copy_latest(in_folder("best"));
+    std::vector<std::filesystem::path> epochs;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      if (is_epoch(entry.path().filename().string())) epochs.push_back(entry.path());
+    }
+    std::ranges::sort(epochs, std::ranges::greater());
+    for (std::size_t i = keep_; i < epochs.size(); ++i) std::filesystem::remove(epochs[i]);
+  }
+
+ private:
+  std::string in_folder(const std::string& name) const {
+    return (std::filesystem::path(path_) / (name + ".safetensors")).string();
+  }
+
+  static bool is_epoch(const std::string& name) {
+    const std::string prefix = "epoch-", suffix = ".safetensors";
+    return name.size() == prefix.size() + 6 + suffix.size() && name.starts_with(prefix) &&
+           name.ends_with(suffix) &&
+           std::ranges::all_of(name.substr(prefix.size(), 6), [](char c) { return c >= '0' && c <= '9'; });
+  }
+
+  // A second name for the same file where the file system can do that, else a copy; whole or not at all.
+  void copy_latest(const std::string& to) const {
+    const std::string temporary = to + ".tmp";
+    std::error_code cannot_link, error;
+    std::filesystem::remove(temporary, error);
+    std::filesystem::create_hard_link(latest(), temporary, cannot_link);
+    if (cannot_link) std::filesystem::copy_file(latest(), temporary, error);
+    if (!error) std::filesystem::rename(temporary, to, error);
+    if (error) throw Error(to, "cannot be written: " + error.message());
+  }
+
+  std::string path_;
+  std::size_t keep_;
+};
+
+}  // namespace nn::cli

@@ -1,0 +1,66 @@
+// Where images come from: a folder with IDX files or one SafeTensors file, and what is made of them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/cli/options.hpp"
+#include "nn/data/class_names.hpp"
+#include "nn/data/dataset.hpp"
+#include "nn/data/safetensors_dataset.hpp"
+
+namespace nn::cli {
+
+class DataSource {
+ public:
+  void add_options(CLI::App& app) {
+    CLI::Option* folder =
+        add_text(app, "--data-dir", folder_,
+                 "folder with the IDX files, plain or .gz [data, here or beside the build]");
+    add_text(app, "--data", file_,
+             "SafeTensors file with train_images, train_labels, test_images and test_labels, in place of a "
+             "folder")
+        ->excludes(folder);
+    add_text(app, "--class-names", class_names_, "text file, the name of a class a line [numbers]");
+    add_number<std::size_t>(app, "--classes", options_.classes, "number of classes, 0 to count the labels", 0,
+                            256);
+    app.add_flag("--transpose", options_.transpose, "swap rows and columns of the images (EMNIST)");
+    add_number<std::size_t>(app, "--train-limit", options_.train_limit, "training images to use, 0 for all",
+                            0, 1'000'000'000);
+    add_number<std::size_t>(app, "--test-limit", options_.test_limit, "test images to use, 0 for all", 0,
+                            1'000'000'000);
+  }
+
+  // Training and test images. `executable`: argv[0]. Throws Error if they are not there or not whole.
+  std::pair<Dataset, Dataset> load(const std::string& executable) const {
+    if (!file_.empty()) return load_safetensors_datasets(file_, options_);
+    return load_train_and_test(folder(executable), options_);
+  }
+
+  // The file or the folder.
+  std::string place(const std::string& executable) const {
+    return file_.empty() ? folder(executable) : file_;
+  }
+
+  // One for each class, or none where no file with names was given.
+  std::vector<std::string> class_names(std::size_t classes) const {
+    return class_names_.empty() ? std::vector<std::string>() : load_class_names(class_names_, classes);
+  }
+
+ private:
+  // "data" here, else "../data" beside the program: build/mnist_mlp finds it from anywhere.
+  std::string folder(const std::string& executable) const {
+    if (!folder_.empty()) return folder_;
+    if (std::filesystem::is_directory("data")) return "data";
+    const std::filesystem::path beside = std::filesystem::path(executable).parent_path() / ".." / "data";
+    return std::filesystem::is_directory(beside) ? beside.lexically_normal().string() : "data";
+  }
+
+  DataOptions options_;
+  std::string folder_, file_, class_names_;
+};
+
+}  // namespace nn::cli

@@ -1,0 +1,184 @@
+// From a drawing to the 28x28 picture that a network knows: MNIST's own preparation, and always one pen.
+//
+// tools/preparation.py gives every step as numbers and is the same in Python; the two agree within 1e-6.
+// Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "nn/data/picture_ink.hpp"
+#include "nn/data/verdict.hpp"
+
+namespace nn {
+
+using DigitPicture = std::array<double, kDigitSide * kDigitSide>;  // (28, 28), 0 paper .. 1 full ink
+
+struct Point {
+  double x, y;  // x to the right, y down, in any unit; finite
+};
+using Stroke = std::vector<Point>;
+
+struct Prepared {
+  DigitPicture picture{};  // all 0 if nothing is drawn
+  Verdict verdict = Verdict::nothing_drawn;
+};
+
+namespace detail {
+inline constexpr double kPenWidth = 2.75;      // pixels, of the 28
+inline constexpr double kThinPenWidth = 1.25;  // keeps lines apart, to judge, that the pen joins
+inline constexpr std::size_t kMostStrokes = 8;
+
+using BoxPicture = std::array<double, kDigitBox * kDigitBox>;  // (20, 20)
+
+// (20, 20) -> (28, 28) by a whole-pixel shift that takes the centre of mass to an index in [13.5, 14.5). The
+// 1e-6 keeps symmetric digits, which are right on the edge, from jumping with the rounding.
+inline DigitPicture centred(const BoxPicture& ink) {
+  double mass = 0, row_moment = 0, col_moment = 0;
+  for (std::size_t i = 0; i < ink.size(); ++i) {
+    mass += ink[i];
+    row_moment += static_cast<double>(i / kDigitBox) * ink[i];
+    col_moment += static_cast<double>(i % kDigitBox) * ink[i];
+  }
+  const auto place = [&](double moment) {
+    const double wanted = std::ceil(13.5 - moment / mass - 1e-6);
+    return static_cast<std::size_t>(std::clamp(wanted, 0.0, double{kDigitSide - kDigitBox}));
+  };
+  const std::size_t top = place(row_moment), left = place(col_moment);
+  DigitPicture picture{};
+  for (std::size_t row = 0; row < kDigitBox; ++row) {
+    std::copy_n(&ink[row * kDigitBox], kDigitBox, &picture[(top + row) * kDigitSide + left]);
+  }
+  return picture;
+}
+
+// A line with a round, anti-aliased pen: ink = clamp(radius + 0.5 - distance, 0, 1), if more than what is
+// there.
+inline void paint_segment(BoxPicture& ink, Point start, Point end, double radius) {
+  const auto reach = [&](double a, double b) {  // the pixels, first and past the last, that the pen may touch
+    const double last = double{kDigitBox};
+    return std::pair(static_cast<std::size_t>(std::clamp(std::floor(std::min(a, b) - radius - 1), 0.0, last)),
+                     static_cast<std::size_t>(std::clamp(std::ceil(std::max(a, b) + radius + 1), 0.0, last)));
+  };
+  const auto [left, right] = reach(start.x, end.x);
+  const auto [top, bottom] = reach(start.y, end.y);
+  const double dx = end.x - start.x, dy = end.y - start.y, length2 = dx * dx + dy * dy;
+  for (std::size_t row = top; row < bottom; ++row) {
+    for (std::size_t col = left; col < right; ++col) {
+      const double x = static_cast<double>(col) + 0.5 - start.x, y = static_cast<double>(row) + 0.5 - start.y;
+      const double along = length2 > 0 ? std::clamp((x * dx + y * dy) / length2, 0.0, 1.0) : 0.0;
+      const double distance = std::hypot(x - along * dx, y - along * dy);
+      double& there = ink[row * kDigitBox + col];
+      there = std::max(there, std::clamp(radius + 0.5 - distance, 0.0, 1.0));
+    }
+  }
+}
+
+// The part of the `kDigitBox` equal parts of [start, start + side) that each of `count` pixels covers.
+struct Share {
+  std::size_t part, pixel;
+  double weight;  // those of a part sum to 1 where all of it lies on the picture
+};
+inline std::vector<Share> shares(std::size_t count, double start, double side) {
+  std::vector<Share> result;
+  for (std::size_t part = 0; part < kDigitBox; ++part) {
+    const double from = start + static_cast<double>(part) * side / kDigitBox;
+    const double to = start + static_cast<double>(part + 1) * side / kDigitBox;
+    for (auto pixel = static_cast<std::size_t>(std::max(from, 0.0)); pixel < count; ++pixel) {
+      const double low = static_cast<double>(pixel), covered = std::min(to, low + 1) - std::max(from, low);
+      if (low >= to) break;
+      if (covered > 0) result.push_back({part, pixel, covered * kDigitBox / side});
+    }
+  }
+  return result;
+}
+}  // namespace detail
+
+// Drawings made of points. They are enlarged as if their larger side were at least `smallest`, in the points'
+// unit (of the pen on screen, the width): a click with a trembling hand stays a dot and does not become a 1.
+inline Prepared prepare_strokes(std::span<const Stroke> strokes, double smallest = 0) {
+  Point low{HUGE_VAL, HUGE_VAL}, high{-HUGE_VAL, -HUGE_VAL};
+  std::size_t drawn = 0;
+  for (const Stroke& stroke : strokes) {
+    drawn += !stroke.empty();
+    for (const Point& p : stroke) {
+      assert(std::isfinite(p.x) && std::isfinite(p.y));
+      low = {std::min(low.x, p.x), std::min(low.y, p.y)};
+      high = {std::max(high.x, p.x), std::max(high.y, p.y)};
+    }
+  }
+  if (drawn == 0) return {};
+  const double extent = std::max(high.x - low.x, high.y - low.y);
+
+  const auto painted = [&](double pen_width) {
+    const double scale = extent > 0 ? (kDigitBox - pen_width) / std::max(extent, smallest) : 0.0;
+    const auto placed = [&](Point p) {
+      return Point{(p.x - (low.x + high.x) / 2) * scale + kDigitBox / 2.0,
+                   (p.y - (low.y + high.y) / 2) * scale + kDigitBox / 2.0};
+    };
+    detail::BoxPicture ink{};
+    for (const Stroke& stroke : strokes) {
+      for (std::size_t i = 0; i < stroke.size(); ++i) {  // a stroke of one point is a dot
+        if (i > 0 || stroke.size() == 1) {
+          detail::paint_segment(ink, placed(stroke[i > 0 ? i - 1 : 0]), placed(stroke[i]), pen_width / 2);
+        }
+      }
+    }
+    return detail::centred(ink);
+  };
+  const Verdict verdict = extent <= smallest             ? Verdict::too_small
+                          : drawn > detail::kMostStrokes ? Verdict::not_one_digit
+                                                         : judge(painted(detail::kThinPenWidth));
+  return {painted(detail::kPenWidth), verdict};
+}
+
+// Pictures of any size: the ink's box, made square, is averaged by area to 20x20; its largest value is full
+// ink.
+inline Prepared prepare_ink(const Ink& ink) {
+  assert(ink.values.size() == ink.rows * ink.cols);
+  std::size_t top = ink.rows, bottom = 0, left = ink.cols, right = 0;  // of the ink's box
+  for (std::size_t row = 0; row < ink.rows; ++row) {
+    const double* const values = &ink.values[row * ink.cols];
+    std::size_t first = 0, end = ink.cols;
+    while (first < end && !(values[first] > 0)) ++first;
+    while (end > first && !(values[end - 1] > 0)) --end;
+    if (first == end) continue;
+    top = std::min(top, row), bottom = row + 1;
+    left = std::min(left, first), right = std::max(right, end);
+  }
+  if (bottom == 0) return {};
+  const std::size_t height = bottom - top, width = right - left, side = std::max(height, width);
+
+  const auto start = [&](std::size_t first, std::size_t size) {  // of the square, maybe beyond the picture
+    return static_cast<double>(first) - static_cast<double>((side - size) / 2);
+  };
+  std::vector<double> lower(kDigitBox * ink.cols);  // (20, cols)
+  for (const auto& [part, row, weight] :
+       detail::shares(ink.rows, start(top, height), static_cast<double>(side))) {
+    for (std::size_t col = left; col < right; ++col) {
+      lower[part * ink.cols + col] += weight * ink.values[row * ink.cols + col];
+    }
+  }
+  detail::BoxPicture small{};
+  for (const auto& [part, col, weight] :
+       detail::shares(ink.cols, start(left, width), static_cast<double>(side))) {
+    for (std::size_t row = 0; row < kDigitBox; ++row) {
+      small[row * kDigitBox + part] += weight * lower[row * ink.cols + col];
+    }
+  }
+  const double full = *std::ranges::max_element(small);
+  for (double& value : small) value /= full;
+
+  const DigitPicture picture = detail::centred(small);
+  const std::size_t longer = std::max(ink.rows, ink.cols);
+  const bool too_small = 32 * side < longer || (8 * side < longer && is_solid(picture));  // a dot is solid
+  return {picture, too_small ? Verdict::too_small : judge(picture)};
+}
+
+}  // namespace nn

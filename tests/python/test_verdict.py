@@ -1,0 +1,133 @@
+"""What is not one digit: found by its geometry, with few real digits among it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from components import components
+from idx import find, read_images
+from negative_drawings import CANVAS, PEN, Negative, negative_drawings
+from preparation import prepare_ink, prepare_strokes
+from sample_strokes import digit_strokes
+from support import DATA
+from verdict import Verdict, judge
+
+MOST_FALSE_ALARMS = 0.005
+LEAST_FOUND = {  # of the drawings of a kind; what is left is for the network's own doubt
+    "empty": 1,
+    "dot": 1,
+    "polyline": 0.4,
+    "hatching": 0.95,
+    "loops": 0.8,
+    "tangle": 0.7,
+    "sticks": 0.1,
+    "two drawn digits": 0.9,
+    "three drawn digits": 0.95,
+    "two digits": 0.95,
+    "three digits": 0.9,
+}
+
+
+@pytest.fixture(scope="module")
+def negatives() -> list[Negative]:
+    return negative_drawings(read_images(find(DATA, "t10k-images", 3)))
+
+
+@pytest.mark.parametrize("part", ["t10k", "train"])
+def test_real_digits_are_digits(part: str) -> None:
+    images = read_images(find(DATA, f"{part}-images", 3))[:10_000]
+    verdicts = [prepare_ink(image / 255).verdict for image in images]
+    assert np.mean([verdict is not Verdict.DIGIT for verdict in verdicts]) <= MOST_FALSE_ALARMS
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_drawn_digits_are_digits(digit: int) -> None:
+    assert prepare_strokes(digit_strokes(digit, 60, 40, 180), PEN).verdict is Verdict.DIGIT
+
+
+def test_pictures_of_negatives_are_found(negatives: list[Negative]) -> None:
+    judged = ((negative.kind, prepare_ink(negative.ink).verdict) for negative in negatives)
+    for kind, verdicts in by_kind(judged):
+        assert np.mean([verdict is not Verdict.DIGIT for verdict in verdicts]) >= LEAST_FOUND[kind], kind
+
+
+def test_strokes_of_negatives_are_found(negatives: list[Negative]) -> None:
+    """Strokes say more than pixels do: four of five of every kind at the least."""
+    judged = (
+        (negative.kind, prepare_strokes(negative.strokes, PEN).verdict)
+        for negative in negatives
+        if negative.strokes is not None
+    )
+    for kind, verdicts in by_kind(judged):
+        assert np.mean([verdict is not Verdict.DIGIT for verdict in verdicts]) >= 0.8, kind
+
+
+def test_each_verdict_has_its_name(negatives: list[Negative]) -> None:
+    pictures = dict(by_kind((negative.kind, prepare_ink(negative.ink).verdict) for negative in negatives))
+    assert set(pictures["empty"]) == {"nothing drawn"} and set(pictures["dot"]) == {"too small"}
+    assert set(pictures["hatching"]) <= {"not a single digit", "digit"}
+
+
+def by_kind(judged: Iterator[tuple[str, Verdict]]) -> list[tuple[str, list[Verdict]]]:
+    kinds: dict[str, list[Verdict]] = {}
+    for kind, verdict in judged:
+        kinds.setdefault(kind, []).append(verdict)
+    return list(kinds.items())
+
+
+def test_negatives_are_the_same_again_and_on_the_canvas(negatives: list[Negative]) -> None:
+    again = negative_drawings(read_images(find(DATA, "t10k-images", 3)))
+    assert len(again) == len(negatives) >= 200
+    assert {negative.kind for negative in negatives} == set(LEAST_FOUND)
+    for one, other in zip(negatives, again, strict=True):
+        assert one.kind == other.kind and one.strokes == other.strokes
+        np.testing.assert_array_equal(one.ink, other.ink)
+        assert one.ink.shape == (CANVAS, CANVAS) and one.ink.max() <= 1
+        assert one.ink.any() == (one.kind != "empty")
+
+
+def one_rule(**rectangles: tuple[int, int, int, int]) -> Verdict:
+    """The verdict on full ink in rectangles: top, bottom, left, right."""
+    picture = np.zeros((28, 28))
+    for top, bottom, left, right in rectangles.values():
+        picture[top:bottom, left:right] = 1
+    return judge(picture)
+
+
+def test_rules_at_their_limits() -> None:
+    digit, other = Verdict.DIGIT, Verdict.NOT_ONE_DIGIT
+    assert one_rule(block=(4, 24, 4, 16)) is digit  # 240 pixels
+    assert one_rule(block=(4, 24, 4, 17)) is other  # 260: solid
+    assert one_rule(dash=(10, 20, 4, 24)) is digit
+    assert one_rule(dash=(10, 19, 4, 24)) is other  # flat
+    assert one_rule(one=(4, 24, 4, 7), other=(4, 24, 12, 15)) is other  # side by side
+    assert one_rule(one=(4, 13, 4, 7), other=(15, 24, 12, 15)) is digit  # less than half as high
+    assert one_rule(one=(4, 24, 4, 14), other=(4, 24, 16, 17)) is digit  # less than a tenth of the ink
+    assert one_rule(one=(4, 12, 10, 14), other=(14, 24, 10, 14)) is digit  # one above the other
+    comb = {f"tooth{i}": (4, 24, 4 + 3 * i, 5 + 3 * i) for i in range(6)}
+    assert one_rule(back=(4, 5, 4, 20), **comb) is other  # 4 (120 + 16 ...) crossings: busy
+
+
+def test_components() -> None:
+    """Against the definition, on random pixels: spread from a pixel to the eight around it."""
+    rng = np.random.default_rng(1)
+    for height, width in ((1, 1), (1, 9), (9, 1), (7, 8), (12, 15), (0, 0)):
+        for share in (0, 0.1, 0.3, 0.5, 0.8, 1):
+            inked = rng.random((height, width)) < share
+            np.testing.assert_array_equal(components(inked), spread(inked))
+
+
+def spread(inked: np.ndarray) -> np.ndarray:
+    parts = np.zeros(inked.shape, int)
+    places = set(zip(*np.nonzero(inked), strict=True))
+    for start in sorted(places):
+        if parts[start]:
+            continue
+        number, waiting = parts.max() + 1, [start]
+        while waiting:
+            row, column = waiting.pop()
+            if (row, column) in places and not parts[row, column]:
+                parts[row, column] = number
+                waiting += [(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    return parts

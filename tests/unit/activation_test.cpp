@@ -1,0 +1,62 @@
+#include "nn/layers/activation.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "catch.hpp"
+#include "instruction_sets.hpp"
+#include "plain_mlp.hpp"
+
+using namespace nn;
+
+namespace {
+
+// From the middle of each function to where it is flat, 0 among them, in rows that fill no whole vectors.
+constexpr std::size_t kRows = 7, kColumns = 37, kStride = 41;
+Floats arguments() {
+  Floats x(kRows * kStride, 7.0f);
+  const float range[kRows] = {0.01f, 0.5f, 1, 3, 6, 20, 200};
+  for (std::size_t r = 0; r < kRows; ++r) {
+    for (std::size_t c = 0; c < kColumns; ++c) {
+      x[r * kStride + c] = range[r] * (static_cast<float>(c) / 18.0f - 1.0f);
+    }
+  }
+  return x;
+}
+Matrix block(Floats& x) {
+  return columns(mat(x, kRows, kStride), 0, kColumns);
+}
+
+}  // namespace
+
+TEST_CASE("every activation and its derivative are the definition's, with every instruction set") {
+  for (const auto& [name, f] : kActivationNames) {
+    test::with_every_instruction_set([&, name = name, f = f] {
+      CAPTURE(name);
+      const Floats given = arguments();
+      Floats x(given.size(), 7.0f), y = given, dy(given.size(), 2.0f);
+      activation_forward(f, block(y), block(x));
+      activation_backward(f, block(y), block(x), block(dy));
+      for (std::size_t i = 0; i < given.size(); ++i) {
+        const bool is_padding = i % kStride >= kColumns;
+        const double at = static_cast<double>(given[i]);
+        CAPTURE(at);
+        const double expected_y = is_padding ? at : test::plain_activation(f, at);
+        const double expected_dy = is_padding ? 2 : 2 * test::plain_slope(f, at);
+        REQUIRE(static_cast<double>(y[i]) == Approx(expected_y).epsilon(1e-6).margin(5e-7));
+        REQUIRE(static_cast<double>(dy[i]) == Approx(expected_dy).epsilon(1e-6).margin(1e-6));
+      }
+    });
+  }
+}
+
+TEST_CASE("every activation passes a NaN on") {
+  for (const auto& [name, f] : kActivationNames) {
+    test::with_every_instruction_set([&, name = name, f = f] {
+      CAPTURE(name);
+      Floats x(17), y(17, std::numeric_limits<float>::quiet_NaN());
+      activation_forward(f, mat(y, 1, 17), mat(x, 1, 17));
+      for (const float v : y) REQUIRE(std::isnan(v));
+    });
+  }
+}

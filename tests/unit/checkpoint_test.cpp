@@ -1,0 +1,207 @@
+#include "nn/training/checkpoint.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "catch.hpp"
+#include "nn/cli/checkpoint_folder.hpp"
+#include "nn/data/split.hpp"
+#include "temporary_folder.hpp"
+
+using namespace nn;
+
+namespace {
+
+constexpr std::size_t kImages = 1500, kHeldOut = 200;
+
+const Dataset& images() {
+  static const Dataset data = load_idx_dataset(NN_SOURCE_DIR "/data", "t10k", {.test_limit = kImages});
+  return data;
+}
+
+// A run that starts anew with every object of this kind, as with every start of a program.
+struct Run {
+  explicit Run(const TrainingOptions& options_) : options(options_) {}
+
+  TrainingOptions options;
+  SimpleRng rng{7};
+  Mlp model = Mlp::input(784).dense(12).relu().dropout(0.2).dense(10).build(rng);
+  Split split = stratified_split(images(), kHeldOut, 7);
+  TrainingState state{rng, split.training, options.optimizer};
+  Augmenter augmenter{{.shift = 1, .rotate = 5}, 28, 28, 7};
+
+  Outcome train(ThreadTeam& team, const std::function<bool()>& wants_to_stop = {}) {
+    TrainingObserver observer;
+    observer.wants_to_stop = wants_to_stop;
+    return nn::train(model, {images(), split.validation, nullptr, &augmenter}, options, state, team,
+                     observer);
+  }
+  std::string model_bytes(const test::TemporaryFolder& folder) {
+    save_model(model, folder / "model.safetensors");
+    return test::file_bytes(folder / "model.safetensors");
+  }
+};
+
+// A checkpoint in the middle of the second epoch.
+std::string some_checkpoint(const test::TemporaryFolder& folder, const TrainingOptions& options) {
+  ThreadTeam team(1);
+  Run run(options);
+  std::size_t batches = 0;
+  REQUIRE(run.train(team, [&] { return ++batches == 30; }) == Outcome::interrupted);
+  save_checkpoint(folder / "checkpoint.safetensors", run.model, run.state, {});
+  return folder / "checkpoint.safetensors";
+}
+
+const TrainingOptions kAdam{
+    .epochs = 3, .batch_size = 64, .learning_rate = 0.003, .optimizer = {.kind = OptimizerKind::adam}};
+
+// The checkpoint, changed by `change`, is refused with a message that holds `expected`.
+void refuse(
+    const std::function<void(SafetensorsWriter&, const Safetensors&, const std::string& name)>& change,
+    const std::string& expected) {
+  const test::TemporaryFolder folder;
+  const Safetensors good(some_checkpoint(folder, kAdam));
+  SafetensorsWriter file;
+  for (const auto& [key, text] : good.metadata()) file.metadata(key, text);
+  for (const auto& [name, info] : good.tensors()) {
+    if (name == "order") {
+      file.tensor(name, info.shape, good.values<std::uint32_t>(name));
+    } else if (!name.starts_with("moment2.W1")) {
+      file.tensor(name, info.shape, good.values<float>(name));
+    }
+  }
+  change(file, good, "moment2.W1");
+  file.save(folder / "bad.safetensors");
+  Run run(kAdam);
+  CHECK_THROWS_WITH(
+      load_checkpoint(Safetensors(folder / "bad.safetensors"), run.model, run.state, kAdam.optimizer),
+      test::contains("bad.safetensors: ") && test::contains(expected));
+}
+
+}  // namespace
+
+TEST_CASE("a run killed at random batches and resumed from disk gives the same model, byte for byte") {
+  SimpleRng chance(2026);
+  std::size_t interruptions = 0;
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::nesterov,
+                                   OptimizerKind::adam, OptimizerKind::adamw}) {
+    for (const Schedule schedule :
+         {Schedule::constant, Schedule::step, Schedule::exponential, Schedule::cosine, Schedule::one_cycle}) {
+      TrainingOptions options{.epochs = 5, .batch_size = 64, .learning_rate = 0.01};
+      options.optimizer = {.kind = kind, .weight_decay = 1e-4, .clip_norm = 5};
+      options.schedule = {.kind = schedule, .warmup_epochs = 0.5};
+      options.patience = 2;
+      options.min_delta = 0.05;
+      const test::TemporaryFolder folder;
+      const std::string path = folder / "checkpoint.safetensors";
+      ThreadTeam team(2);
+      Run whole(options);
+      const Outcome expected = whole.train(team);
+
+      auto part = std::make_unique<Run>(options);
+      const auto sometimes = [&] { return chance.below(40) == 0; };
+      Outcome outcome;
+      while ((outcome = part->train(team, sometimes)) == Outcome::interrupted) {
+        ++interruptions;
+        save_checkpoint(path, part->model, part->state, {});
+        part = std::make_unique<Run>(options);
+        load_checkpoint(Safetensors(path), part->model, part->state, options.optimizer);
+      }
+      CHECK(outcome == expected);
+      CHECK(part->model_bytes(folder) == whole.model_bytes(folder));
+      REQUIRE(part->state.log.size() == whole.state.log.size());
+      for (std::size_t i = 0; i < whole.state.log.size(); ++i) {
+        CHECK(part->state.log[i].loss == whole.state.log[i].loss);
+        CHECK(part->state.log[i].validation_loss == whole.state.log[i].validation_loss);
+      }
+    }
+  }
+  CHECK(interruptions >= 20);
+}
+
+TEST_CASE("a checkpoint is a model, too") {
+  const test::TemporaryFolder folder;
+  const AnyModel model = load_model(some_checkpoint(folder, kAdam));
+  CHECK(std::get<Mlp>(model).classes() == 10);
+}
+
+TEST_CASE("a checkpoint of another network is refused with what differs") {
+  const test::TemporaryFolder folder;
+  const Safetensors file(some_checkpoint(folder, kAdam));
+  Run run(kAdam);
+  SimpleRng rng(7);
+  Mlp other = Mlp::input(784).dense(16).relu().dropout(0.2).dense(10).build(rng);
+  CHECK_THROWS_WITH(load_checkpoint(file, other, run.state, kAdam.optimizer),
+                    test::contains("is a checkpoint of another network: hidden/0/units 12 there, 16 here"));
+}
+
+TEST_CASE("a damaged checkpoint is refused") {
+  const auto moment = [](SafetensorsWriter& file, const Safetensors& good, const std::string& name) {
+    file.tensor(name, good.shape(name), good.values<float>(name));
+  };
+  const auto with_training = [&](const std::string& key, const nlohmann::json& value) {
+    return [&, key, value](SafetensorsWriter& file, const Safetensors& good, const std::string& name) {
+      moment(file, good, name);
+      nlohmann::json training = nlohmann::json::parse(good.metadata().at("training"));
+      training[key] = value;
+      file.metadata("training", training.dump());
+    };
+  };
+  refuse([](auto&, auto&, auto&) {}, "no tensor \"moment2.W1\"");
+  refuse(
+      [](SafetensorsWriter& file, const Safetensors& good, const std::string& name) {
+        std::vector<float> values = good.values<float>(name);
+        values[3] = std::numeric_limits<float>::quiet_NaN();
+        file.tensor(name, good.shape(name), values);
+      },
+      "holds a NaN");
+  refuse(with_training("rng", "x"), "the metadata \"training\" is damaged");
+  refuse(with_training("log", 3), "the metadata \"training\" is damaged");
+  refuse(with_training("epoch", 2), "contradicts itself: 2 epochs, a log of 1");
+  refuse(with_training("best_epoch", 9), "contradicts itself");
+  refuse(
+      [&](SafetensorsWriter& file, const Safetensors& good, const std::string& name) {
+        moment(file, good, name);
+        file.metadata("training", "{");
+      },
+      "the metadata \"training\" is damaged");
+}
+
+TEST_CASE("a checkpoint of a run with other images is refused") {
+  const test::TemporaryFolder folder;
+  const Safetensors file(some_checkpoint(folder, kAdam));
+  Run run(kAdam);
+  run.state.order = stratified_split(images(), kHeldOut, 8).training;
+  CHECK_THROWS_WITH(load_checkpoint(file, run.model, run.state, kAdam.optimizer),
+                    test::contains("\"order\" names other images"));
+  run.state.order.pop_back();
+  CHECK_THROWS_WITH(load_checkpoint(file, run.model, run.state, kAdam.optimizer),
+                    test::contains("\"order\"") && test::contains("(1300,)"));
+}
+
+TEST_CASE("a folder of checkpoints keeps the newest, the best and the latest") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "run";
+  {
+    const cli::CheckpointFolder checkpoints(path, 2, false);
+    for (std::size_t epoch = 1; epoch <= 4; ++epoch) {
+      checkpoints.save_epoch(epoch, epoch == 2, [&](const std::string& latest) {
+        write_atomically(latest, "epoch " + std::to_string(epoch));
+      });
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(path))
+    names.push_back(entry.path().filename());
+  std::ranges::sort(names);
+  CHECK(names == std::vector<std::string>{"best.safetensors", "epoch-000003.safetensors",
+                                          "epoch-000004.safetensors", "latest.safetensors"});
+  CHECK(test::file_bytes(path + "/best.safetensors") == "epoch 2");
+  CHECK(test::file_bytes(path + "/epoch-000003.safetensors") == "epoch 3");
+  CHECK(test::file_bytes(path + "/latest.safetensors") == "epoch 4");
+  CHECK(cli::checkpoint_file(path) == path + "/latest.safetensors");
+  CHECK_THROWS_WITH(cli::CheckpointFolder(path, 2, false),
+                    test::contains("holds checkpoints of an earlier run") && test::contains("--resume"));
+  CHECK_NOTHROW(cli::CheckpointFolder(path, 2, true));
+}

@@ -1,0 +1,42 @@
+// backward_and_descend is backward and a step, for any model.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "catch.hpp"
+#include "nn/core/parallel.hpp"
+#include "nn/data/batches.hpp"
+#include "nn/models/model.hpp"
+#include "nn/training/sgd.hpp"
+
+namespace nn::test {
+
+// Two networks of the same weights. One step only: rounding could make another unit win in the next.
+template <Model M>
+void require_fused_descent(M& fused, M& plain, const Batch& batch, std::span<const float> dlogits, float rate,
+                           ThreadTeam& team) {
+  fused.forward(batch, team);
+  fused.backward_and_descend(batch, dlogits, rate, team);
+  plain.forward(batch, team);
+  plain.backward(batch, dlogits, team);
+  for (std::size_t i = 0; i < plain.tensors().size(); ++i) {
+    Tensor& t = *plain.tensors()[i];
+    const Floats before = t.value, &found = fused.tensors()[i]->value;
+    descend(t, rate);
+    INFO(t.name);
+    float largest = 0, change = 0, error = 0;
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      largest = std::max(largest, std::abs(t.value[j]));
+      change = std::max(change, std::abs(t.value[j] - before[j]));
+      const float difference = std::abs(found[j] - t.value[j]);
+      if (!(difference <= error)) error = difference;  // keeps a NaN
+    }
+    REQUIRE(found.size() == before.size());
+    REQUIRE(error <= 1e-6f * largest);
+    if (largest > 0) REQUIRE((change == 0 || change > 100 * error));  // the step itself was compared
+  }
+}
+
+}  // namespace nn::test

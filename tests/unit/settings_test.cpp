@@ -1,0 +1,96 @@
+#include "nn/cli/settings.hpp"
+
+#include "catch.hpp"
+#include "nn/cli/options.hpp"
+#include "nn/files/atomic_file.hpp"
+#include "temporary_folder.hpp"
+
+using namespace nn;
+
+namespace {
+
+// A program with one option of each kind.
+struct Program {
+  CLI::App app{"", "program"};
+  std::size_t epochs = 3;
+  double lr = 0.01;
+  std::string output = "model.bin", config;
+  int kind = 0;
+  bool transpose = false;
+  std::uint64_t seed = 42;
+
+  Program() {
+    cli::add_standard_options(app);
+    cli::add_number<std::size_t>(app, "--epochs", epochs, "", 1, 100);
+    cli::add_number<double>(app, "--lr", lr, "", 1e-6, 1);
+    cli::add_text(app, "--output", output, "");
+    cli::add_choice<int>(app, "--kind", kind, "", {{"plain", 0}, {"other", 1}});
+    app.add_flag("--transpose", transpose, "");
+    cli::add_seed(app, seed);
+    cli::add_text(app, "--config", config, "");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("settings go to JSON and back") {
+  Program program;
+  program.app.parse("--lr 1e-2 --kind other --transpose --seed 18446744073709551615");
+  const cli::Settings settings = cli::settings_of(program.app);
+  CHECK(settings.dump() == R"({"epochs":3,"lr":0.01,"output":"model.bin","kind":"other","transpose":true,)"
+                           R"("seed":18446744073709551615})");
+  CHECK(cli::chosen_settings(program.app) == " --kind other --transpose --seed 18446744073709551615");
+  Program again;
+  again.app.parse("");
+  cli::apply_settings(again.app, settings, "file.json");
+  CHECK(cli::settings_of(again.app) == settings);
+  CHECK(again.kind == 1);
+  CHECK(again.transpose);
+  CHECK(again.seed == 18446744073709551615u);
+}
+
+TEST_CASE("what was given wins over what is applied later") {
+  Program program;
+  program.app.parse("--epochs 7");
+  cli::apply_settings(program.app, {{"epochs", 5}, {"lr", 0.5}}, "file.json");
+  CHECK(program.epochs == 7);
+  CHECK(program.lr == 0.5);
+  cli::apply_settings(program.app, {{"lr", 0.25}}, "another.json");
+  CHECK(program.lr == 0.5);
+}
+
+TEST_CASE("wrong settings are refused") {
+  const auto refuse = [](const cli::Settings& settings, const std::string& expected) {
+    Program program;
+    program.app.parse("");
+    CHECK_THROWS_WITH(cli::apply_settings(program.app, settings, "file.json"),
+                      test::contains("file.json: ") && test::contains(expected));
+  };
+  refuse({{"epoch", 5}},
+         "found the setting \"epoch\", expected an option of program; the nearest is \"epochs\"");
+  refuse({{"config", "x"}}, "found the setting \"config\"");
+  refuse({{"epochs", 0}}, "--epochs: found '0', expected a whole number from 1 to 100");
+  refuse({{"epochs", 2.5}}, "--epochs: found '2.5', expected a whole number from 1 to 100");
+  refuse({{"epochs", nullptr}}, "epochs: found null");
+  refuse({{"epochs", {1, 2}}}, "epochs: found [1,2]");
+  refuse({{"epochs", true}}, "epochs: found true");
+  refuse({{"transpose", 1}}, "transpose: found 1, expected true or false");
+  refuse({{"kind", "strange"}}, "--kind: found 'strange', expected one of plain, other");
+}
+
+TEST_CASE("files that are no settings are refused") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "c.json";
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("c.json: no such file"));
+  write_atomically(path, "[1]");
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("holds array, expected an object"));
+  write_atomically(path, "{\"a\": }");
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("is no JSON at byte 7"));
+}
+
+TEST_CASE("the nearest name") {
+  CHECK(cli::edit_distance("kitten", "sitting") == 3);
+  CHECK(cli::edit_distance("", "abc") == 3);
+  CHECK(cli::edit_distance("lr", "lr") == 0);
+  CHECK(cli::nearest("bacth-size", {"lr", "batch-size", "epochs"}) == "batch-size");
+}

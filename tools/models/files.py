@@ -1,0 +1,69 @@
+"""Models from files and to files: a .bin or a .safetensors, told apart by content, never by name."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from atomic import replacing
+from errors import ModelError, os_reason
+from models.bin_files import bin_bytes, read_bin
+from models.network_json import KINDS
+from models.networks import DIGITS, Mlp, Model
+from models.tensor_files import looks_like_safetensors, npz_bytes, read_safetensors, safetensors_bytes
+
+DIGIT_PIXELS = 28 * 28
+WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
+    ".safetensors": lambda _, model: safetensors_bytes(model),
+    ".bin": bin_bytes,
+    ".npz": lambda _, model: npz_bytes(model),
+}
+
+
+def load_digit_model(path: Path) -> Model:
+    """Reads a model that tells ten digits in pictures of 28x28. Raises ModelError."""
+    model = load_model(path)
+    if (model.inputs, model.classes) != (DIGIT_PIXELS, DIGITS):
+        found = f"a network from {model.inputs} pixels to {model.classes} classes"
+        raise ModelError(path, found, f"one from {DIGIT_PIXELS} pixels to {DIGITS} digits")
+    return model
+
+
+def load_model(path: Path) -> Model:
+    """Reads a model of any of the three kinds and of any size. Raises ModelError (path, found, expected)."""
+    try:
+        with path.open("rb") as file:
+            model = read_safetensors(path) if looks_like_safetensors(file.read(9)) else read_bin(path, file)
+    except FileNotFoundError as error:
+        expected = f"a trained model; make it with: {_training_command(path)}"
+        raise ModelError(path, "no such file", expected) from error
+    except OSError as error:
+        raise ModelError(path, os_reason(error), "a model file") from error
+    return replace(model, tensors={name: _float32(path, name, t) for name, t in model.tensors.items()})
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Writes `path`, of a format that its ending names. Raises InputError."""
+    if path.suffix not in WRITERS:
+        raise ModelError(path, f"ending {path.suffix!r}", f"one of {', '.join(WRITERS)}")
+    data = WRITERS[path.suffix](path, model)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _training_command(path: Path) -> str:
+    """The command that writes `path`: with its own program if the name is a default one, mnist_mlp if not."""
+    kind = next((kind for kind in KINDS.values() if path.stem == Path(kind.default_path).stem), Mlp)
+    return f"tools/run.sh {kind.program}" + ("" if str(path) == kind.default_path else f" --output {path}")
+
+
+def _float32(path: Path, name: str, values: np.ndarray) -> np.ndarray:
+    """As the C++ programs hold them. Raises ModelError if one is not finite."""
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32)
+    if bad := np.count_nonzero(~np.isfinite(values)):
+        raise ModelError(
+            path, f"{bad} of the {values.size} values of {name} are not finite", "finite numbers"
+        )
+    return values

@@ -1,0 +1,91 @@
+"""Named tensors with metadata: .safetensors, which the C++ programs read and write too, and NPZ for numpy.
+
+Metadata of a .safetensors is text by name: "format" is "nn.model", "network" is as in network_json.py, the
+rest is optional: "program", "options", "class_names" (a JSON list), ... Tensors are float32, named as in
+networks.py; others, such as a checkpoint's, are no part of the model. An NPZ has the same tensors, and the
+metadata as one JSON text called "metadata".
+"""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from errors import ModelError
+from models.network_json import network_json, parse_network
+from models.networks import Model
+
+FORMAT = "nn.model"
+# Made anew when a model is written; the state of a checkpoint's training, whose tensors are left out, is not.
+NOT_KEPT = ("format", "network", "training")
+
+
+def looks_like_safetensors(start: bytes) -> bool:
+    """Whether a file's first nine bytes are the length of a header and a brace: no .bin has these sizes."""
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") < 2**32
+
+
+def read_safetensors(path: Path) -> Model:
+    """Raises ModelError (path, found, expected)."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if (found := metadata.get("format", "missing")) != FORMAT:
+                raise ModelError(path, f'metadata "format" is {found[:60]}', f"{FORMAT}, as of a model")
+            if "network" not in metadata:
+                raise ModelError(path, 'metadata "network" is missing', "a network as JSON")
+            network = parse_network(path, metadata["network"])
+            _check_class_names(path, metadata, network.classes)
+            stored = set(file.keys())
+            tensors = {}
+            for name, shape in network.shapes().items():
+                expected = f"float32 {shape}"
+                if name not in stored:
+                    raise ModelError(path, f"no tensor {name}", f"{expected} for {network.summary}")
+                view = file.get_slice(name)
+                if (view.get_dtype(), tuple(view.get_shape())) != ("F32", shape):
+                    found = f"tensor {name} is {view.get_dtype()} {tuple(view.get_shape())}"
+                    raise ModelError(path, found, f"{expected} for {network.summary}")
+                tensors[name] = file.get_tensor(name)
+    except SafetensorError as error:
+        raise ModelError(path, f"damaged ({error})", "a .safetensors") from error
+    others = {name: text for name, text in metadata.items() if name not in NOT_KEPT}
+    return replace(network, tensors=tensors, metadata=others)
+
+
+def _check_class_names(path: Path, metadata: dict[str, str], classes: int) -> None:
+    if "class_names" not in metadata:
+        return
+    try:
+        names = json.loads(metadata["class_names"])
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or len(names) != classes or not all(isinstance(n, str) for n in names):
+        expected = f"a JSON list of {classes} names"
+        raise ModelError(path, f'metadata "class_names" is {metadata["class_names"][:60]}', expected)
+
+
+def model_metadata(model: Model) -> dict[str, str]:
+    """All that a file says of a model."""
+    return {
+        "program": model.program,
+        **model.metadata,
+        "format": FORMAT,
+        "network": network_json(model),
+    }
+
+
+def safetensors_bytes(model: Model) -> bytes:
+    return save(model.tensors, model_metadata(model))
+
+
+def npz_bytes(model: Model) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, allow_pickle=False, metadata=np.array(json.dumps(model_metadata(model))), **model.tensors
+    )
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""ONNX files of the networks: graph.py builds them, runtime.py runs and quantizes them."""
