@@ -41,7 +41,9 @@ run_tool() {
   local name=$1
   shift
   need_packages "${python_packages[@]}"
-  python_environment requirements.txt
+  local requirements=(requirements.txt)
+  [[ $name != export_onnx ]] || requirements+=(tools/requirements-export.txt)
+  python_environment "${requirements[@]}"
   exec "$root/.venv/bin/python" "$root/tools/$name.py" "$@"
 }
 

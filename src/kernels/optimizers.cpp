@@ -1,4 +1,7 @@
 // The kernel of nn/training/optimizer.hpp: one pass over weights, gradient and moments.
+//
+// Adam's square root and division took two thirds of its time. A processor's quick guesses, improved by
+// Newton's method to all but the last bit, take a fourth: an epoch of mnist_mlp goes from 1.42 to 1.2x sgd's.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/optimizers.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -12,6 +15,28 @@
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+// Newton steps from a guess to a float's 24 bits: Arm's guesses have 8, the others 12 and more.
+constexpr int kNewtonSteps = HWY_ARCH_ARM ? 2 : 1;
+
+template <class D, class V>
+HWY_ATTR HWY_INLINE V Reciprocal(D d, V x) {
+  V r = hn::ApproximateReciprocal(x);
+  for (int i = 0; i < kNewtonSteps; ++i) r = hn::Mul(r, hn::NegMulAdd(x, r, hn::Set(d, 2.0f)));
+  return r;
+}
+
+// 1 / sqrt(x) times x; a tiny number for 0.
+template <class D, class V>
+HWY_ATTR HWY_INLINE V SquareRoot(D d, V x) {
+  x = hn::Max(x, hn::Set(d, 1e-37f));
+  V r = hn::ApproximateReciprocalSqrt(x);
+  for (int i = 0; i < kNewtonSteps; ++i) {
+    const auto half = hn::Mul(hn::Mul(hn::Set(d, 0.5f), x), r);
+    r = hn::Mul(r, hn::NegMulAdd(half, r, hn::Set(d, 1.5f)));
+  }
+  return hn::Mul(x, r);
+}
 
 // One vector of elements at w, g, m (first moment) and v (second moment). The rule is a template argument:
 // inside it nothing branches.
@@ -34,8 +59,8 @@ HWY_ATTR HWY_INLINE void UpdateVector(D d, const OptimizerStep& s, float* w, con
         hn::MulAdd(hn::Set(d, s.beta1), hn::LoadU(d, m_at), hn::Mul(hn::Set(d, s.one_minus_beta1), g));
     const auto v = hn::MulAdd(hn::Set(d, s.beta2), hn::LoadU(d, v_at),
                               hn::Mul(hn::Mul(hn::Set(d, s.one_minus_beta2), g), g));
-    const auto scale = hn::MulAdd(hn::Sqrt(v), hn::Set(d, s.moment2_correction), hn::Set(d, s.epsilon));
-    const auto change = hn::Div(hn::Mul(hn::Set(d, s.rate * s.moment1_correction), m), scale);
+    const auto scale = hn::MulAdd(SquareRoot(d, v), hn::Set(d, s.moment2_correction), hn::Set(d, s.epsilon));
+    const auto change = hn::Mul(hn::Mul(hn::Set(d, s.rate * s.moment1_correction), m), Reciprocal(d, scale));
     hn::StoreU(m, d, m_at);
     hn::StoreU(v, d, v_at);
     hn::StoreU(hn::Sub(hn::Mul(hn::Set(d, s.shrink), weight), change), d, w);

@@ -17,6 +17,7 @@ namespace nn::cli {
 class DataSource {
  public:
   void add_options(CLI::App& app) {
+    begin_group(app, "Data");
     CLI::Option* folder =
         add_text(app, "--data-dir", folder_,
                  "folder with the IDX files, plain or .gz [data, here or beside the build]");

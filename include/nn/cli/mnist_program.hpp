@@ -48,21 +48,21 @@ class MnistProgram {
     app.add_flag("--test-each-epoch", test_each_epoch_, "log the test accuracy of every epoch, too");
     add_augment(app, augment_);
     data_source_.add_options(app);
+    begin_group(app, "Run");
     add_seed(app, seed);
     add_threads(app, threads);
+    begin_group(app, "Files");
     add_text(app, "--output", output_, "model file to write; .safetensors says more than .bin");
     add_text(app, "--log", log_path_, "log file to write, a row an epoch");
     add_text(app, "--log-json", log_json_path_, "log file to write, a JSON object a line [none]");
     add_number<std::size_t>(app, "--log-every", log_every_,
                             "of --log-json: a line every so many batches, too", 0, 1'000'000'000);
-    CLI::Option* folder = add_text(app, "--checkpoint-dir", checkpoint_dir_,
-                                   "folder for checkpoints, from which --resume goes on [none]");
+    add_text(app, "--checkpoint-dir", checkpoint_dir_,
+             "folder for checkpoints, from which --resume goes on [none]");
     add_number<std::size_t>(app, "--checkpoint-every", checkpoint_every_, "epochs between two checkpoints", 1,
-                            1'000'000)
-        ->needs(folder);
+                            1'000'000);
     add_number<std::size_t>(app, "--checkpoint-keep", checkpoint_keep_, "epochs whose checkpoints are kept",
-                            1, 1'000'000)
-        ->needs(folder);
+                            1, 1'000'000);
     add_text(app, "--resume", resume_, "checkpoint to go on from, or a folder with the latest one");
     add_text(app, "--config", config_, "JSON file with options; those given here win");
     add_text(app, "--save-config", save_config_, "JSON file to write all options to");

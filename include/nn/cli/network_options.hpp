@@ -58,6 +58,7 @@ struct MlpOptions {
 };
 
 inline void add_mlp(CLI::App& app, MlpOptions& o) {
+  begin_group(app, "Network");
   constexpr std::size_t most = 16, widest = 16'384;
   const std::string expected = "none, or 1 to " + std::to_string(most) + " whole numbers from 1 to " +
                                std::to_string(widest) + " with commas between them";
@@ -90,6 +91,7 @@ struct CnnOptions {
 };
 
 inline void add_cnn(CLI::App& app, CnnOptions& o) {
+  begin_group(app, "Network");
   add_number<std::size_t>(app, "--filters", o.filters, "filters of the convolution", 1, 1024);
   add_choice<std::size_t>(app, "--kernel", o.kernel, "pixels a side of a filter",
                           {{"3", 3}, {"5", 5}, {"7", 7}})
@@ -120,6 +122,7 @@ struct AttentionOptions {
 };
 
 inline void add_attention(CLI::App& app, AttentionOptions& o) {
+  begin_group(app, "Network");
   add_number<std::size_t>(app, "--d-model", o.d_model, "numbers that make a token", 1, 4096);
   add_number<std::size_t>(app, "--ff-dim", o.ff_dim, "units of the hidden layer after attention", 1, 16'384);
   add_number<std::size_t>(app, "--heads", o.heads, "heads of attention, a divisor of --d-model", 1,

@@ -52,6 +52,11 @@ bool parses_in_range(const std::string& text, T lo, T hi) {
 }
 }  // namespace detail
 
+// The options added from here on stand under this heading in the help.
+inline void begin_group(CLI::App& app, const std::string& heading) {
+  app.option_defaults()->group(heading);
+}
+
 // Adds `--name`, a number in [lo, hi]. Its range and default stand in the help; outside it is refused.
 template <class T>
 CLI::Option* add_number(CLI::App& app, const std::string& name, T& value, const std::string& what, T lo,

@@ -36,7 +36,7 @@ int run(CLI::App& app, int argc, char** argv, Body body) {
   } catch (const CLI::ExtrasError&) {
     std::vector<std::string> names;
     for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
-    const std::string& unknown = app.remaining().front();
+    const std::string unknown = app.remaining().front();
     return complain(program,
                     unknown + ": unknown option, expected one of those that --help lists; the nearest is " +
                         nearest(unknown.substr(0, unknown.find('=')), names),

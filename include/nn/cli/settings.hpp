@@ -78,8 +78,8 @@ inline std::string chosen_settings(const CLI::App& app) {
   return text;
 }
 
-// Sets every option that was not given before. Throws Error, naming `source`, for a name that no option has
-// and for a value that its option refuses.
+// Sets every option that was not given before, nor another in its place. Throws Error, naming `source`, for a
+// name that no option has and for a value that its option refuses.
 inline void apply_settings(CLI::App& app, const Settings& settings, const std::string& source) {
   const Settings in_force = settings_of(app);
   std::vector<std::string> names;
@@ -93,7 +93,9 @@ inline void apply_settings(CLI::App& app, const Settings& settings, const std::s
       throw Error(source, name + ": found " + value.dump() + ", expected a number, a word, true or false");
     }
     CLI::Option* option = app.get_option("--" + name);
-    if (option->count() > 0) continue;
+    const auto is_given = [](const CLI::Option* o) { return o->count() > 0; };
+    const bool is_unset = value == "" && option->get_default_str().empty();
+    if (is_given(option) || is_unset || std::ranges::any_of(option->get_excludes(), is_given)) continue;
     const bool is_flag = option->get_expected_max() == 0;
     if (is_flag != value.is_boolean()) {
       throw Error(source, name + ": found " + value.dump() + ", expected " +

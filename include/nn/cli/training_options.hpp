@@ -17,12 +17,14 @@
 namespace nn::cli {
 
 inline void add_training(CLI::App& app, TrainingOptions& o) {
+  begin_group(app, "Training");
   add_number<std::size_t>(app, "--epochs", o.epochs, "passes over the training images", 1, 1'000'000);
   add_number<std::size_t>(app, "--batch-size", o.batch_size, "images per step", 1, 65'536);
   add_number<double>(app, "--lr", o.learning_rate, "learning rate", 1e-12, 1e6);
 }
 
 inline void add_optimizer(CLI::App& app, OptimizerOptions& o) {
+  begin_group(app, "Optimizer");
   using Kind = OptimizerKind;
   add_choice<Kind>(app, "--optimizer", o.kind, "how gradients move weights",
                    {{"sgd", Kind::sgd},
@@ -39,6 +41,7 @@ inline void add_optimizer(CLI::App& app, OptimizerOptions& o) {
 }
 
 inline void add_schedule(CLI::App& app, ScheduleOptions& s) {
+  begin_group(app, "Course of the learning rate");
   add_choice<Schedule>(app, "--schedule", s.kind, "course of the learning rate",
                        {{"constant", Schedule::constant},
                         {"step", Schedule::step},
@@ -56,6 +59,7 @@ inline void add_schedule(CLI::App& app, ScheduleOptions& s) {
 
 // --validation: a share of the training images (below 1) or a count.
 inline void add_validation(CLI::App& app, TrainingOptions& o, double& validation) {
+  begin_group(app, "Validation");
   add_number<double>(app, "--validation", validation,
                      "training images held out to choose the best epoch, a share below 1 or a count", 0, 1e9);
   add_number<std::size_t>(app, "--patience", o.patience,
@@ -66,6 +70,7 @@ inline void add_validation(CLI::App& app, TrainingOptions& o, double& validation
 }
 
 inline void add_augment(CLI::App& app, AugmentOptions& augment) {
+  begin_group(app, "Data");
   app.add_option_function<std::string>(
          "--augment", [&augment](const std::string& text) { augment = parse_augment(text); },
          "random changes of every training image: shift=PIXELS,rotate=DEGREES,scale=S,shear=S,"
