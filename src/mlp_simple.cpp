@@ -1,35 +1,43 @@
-// mlp_simple: 2 -> 4 (sigmoid) -> 1 (sigmoid), one sample at a time, learns XOR.
+// mlp_simple: 2 -> H (sigmoid) -> 1 (sigmoid), one sample at a time, learns XOR or another logic gate.
 //
-//   x (2) --w1, b1--> sigmoid --> h (4) --w2, b2--> sigmoid --> o        loss = mean of (y - o)^2
+//   x (2) --w1, b1--> sigmoid --> h (H) --w2, b2--> sigmoid --> o        loss = mean of (y - o)^2
 //
 // Run:     build/mlp_simple                (--help lists the options)
 // Expect:  outputs 0.011 0.990 0.990 0.010 after 1,000,000 epochs with the default seed, 42.
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "nn/cli/decision_surface.hpp"
 #include "nn/cli/interrupt.hpp"
 #include "nn/cli/options.hpp"
 #include "nn/cli/run.hpp"
+#include "nn/core/names.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/models/bin_files.hpp"
 #include "nn/models/xor_net.hpp"
 #include "nn/training/loss_log.hpp"
 
 int main(int argc, char** argv) {
-  std::size_t epochs = 1'000'000;
-  double learning_rate = 0.01;
+  nn::Gate gate{0, 1, 1, 0};
+  std::size_t hidden = 4, epochs = 1'000'000;
+  double learning_rate = 0.01, stop_error = 0;
   std::uint64_t seed = 42;
   std::string output, log_path;
   bool quiet = false;
 
-  CLI::App app("Trains 2 -> 4 (sigmoid) -> 1 (sigmoid) on XOR, one sample at a time.", "mlp_simple");
+  CLI::App app("Trains 2 -> H (sigmoid) -> 1 (sigmoid) on a logic gate, one sample at a time.", "mlp_simple");
   nn::cli::add_standard_options(app);
+  nn::cli::add_choice<nn::Gate>(app, "--gate", gate, "what to learn",
+                                {nn::kGateNames.begin(), nn::kGateNames.end()});
+  nn::cli::add_number<std::size_t>(app, "--hidden", hidden, "hidden units", 1, 1024);
   nn::cli::add_number<std::size_t>(app, "--epochs", epochs, "passes over the four samples", 1, 1'000'000'000);
   nn::cli::add_number<double>(app, "--lr", learning_rate, "learning rate", 1e-12, 1e6);
+  nn::cli::add_number<double>(app, "--stop-error", stop_error,
+                              "stop once the loss, seen every 1,000 epochs, is below this, 0 for never", 0,
+                              1);
   nn::cli::add_seed(app, seed);
   nn::cli::add_text(app, "--output", output, "model file to write [none]");
   nn::cli::add_text(app, "--log", log_path, "log file to write, a row every 1,000 epochs [none]");
@@ -40,14 +48,14 @@ int main(int argc, char** argv) {
     if (!log_path.empty()) nn::check_writable(log_path);
     std::vector<nn::EpochReport> log;
 
-    // Data: the truth table of XOR, in the order 00 01 10 11.
-    const nn::XorSamples samples = nn::truth_table({0, 1, 1, 0});
+    // Data: the truth table of the gate, in the order 00 01 10 11.
+    const nn::XorSamples samples = nn::truth_table(gate);
 
     // Model
     nn::SimpleRng rng(seed);
-    nn::XorNet net(4, rng);
+    nn::XorNet net(hidden, rng);
     if (!quiet) {
-      std::printf("network: 2 -> 4 (sigmoid) -> 1 (sigmoid), float64\n");
+      std::printf("network: 2 -> %zu (sigmoid) -> 1 (sigmoid), float64\n", hidden);
       std::printf("training: SGD sample by sample, learning rate %g, %zu epochs, seed %llu\n", learning_rate,
                   epochs, static_cast<unsigned long long>(seed));
     }
@@ -62,11 +70,13 @@ int main(int argc, char** argv) {
       const double seconds = watch.seconds();
       training_seconds += seconds;
       done += stretch;
-      if (!std::isfinite(loss))
-        throw nn::Error("--lr", "the loss is no longer a number, a smaller rate helps");
       if (!quiet)
         std::printf("epoch %*zu  loss %.6f\n", static_cast<int>(std::to_string(epochs).size()), done, loss);
       log.push_back({.epoch = done, .loss = loss, .seconds = seconds, .learning_rate = learning_rate});
+      if (loss < stop_error) {
+        if (!quiet) std::printf("stopped: the loss is below %g\n", stop_error);
+        break;
+      }
     }
 
     // Result
@@ -74,8 +84,9 @@ int main(int argc, char** argv) {
     for (const nn::XorSample& s : samples) {
       const double o = net.predict(s.x0, s.x1);
       correct += (o > 0.5) == (s.y > 0.5);
-      std::printf("%.0f xor %.0f -> %.3f\n", s.x0, s.x1, o);
+      std::printf("%.0f %s %.0f -> %.3f\n", s.x0, nn::name_of(nn::kGateNames, gate), s.x1, o);
     }
+    if (!quiet) std::fputs(nn::cli::decision_surface(net, samples).c_str(), stdout);
     nn::save_loss_log(log_path, log);
     if (!output.empty()) nn::save_bin(net, output);
     const int status = interrupt.requested() ? nn::cli::kInterrupted : nn::cli::kDone;

@@ -9,7 +9,7 @@ import pytest
 
 import virtual_display
 from errors import InputError
-from support import BUILD, DATA
+from support import BUILD, DATA, small_mnist
 
 
 class Run(NamedTuple):
@@ -38,6 +38,12 @@ def runs(build: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run
         subprocess.run([build / program, "--epochs", "1", "--quiet", *files], check=True, cwd=folder)
         made[program] = run
     return made
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the first 600 images of MNIST."""
+    return small_mnist(tmp_path_factory.mktemp("small") / "data")
 
 
 @pytest.fixture(scope="session")

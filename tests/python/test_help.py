@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support import error_line
+from support import error_line, run_program
 
 PROGRAMS = ["mnist_mlp", "mnist_cnn", "mnist_attention_pool", "mlp_simple"]
 
@@ -24,13 +24,11 @@ class Option(NamedTuple):
     about: str
 
 
-def run(build: Path, program: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([build / program, *args], cwd=cwd, capture_output=True, text=True, timeout=60)
-
-
 def options(build: Path, program: str, cwd: Path) -> list[Option]:
-    text = run(build, program, "--help", cwd=cwd).stdout.replace("\n" + " " * 28, " " * 4)
-    lines = re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)(?: ([A-Z]+)(?:=(\S+))?)?(?: Excludes: \S+)?  +(.*)$", text, re.M)
+    text = run_program(program, "--help", cwd=cwd).stdout.replace("\n" + " " * 28, " " * 4)
+    lines = re.findall(
+        r"^  (?:-h,)?(--[a-z0-9-]+)(?: ([A-Z]+)(?:=(\S+))?)?(?: Excludes: \S+)?  +(.*)$", text, re.M
+    )
     found = [Option(*line) for line in lines]
     assert len(found) == len(re.findall(r"^  (?:-h,)?--", text, re.M)), text
     return found
@@ -53,10 +51,10 @@ def test_numbers_have_a_range_and_a_default_and_are_refused_outside(
         below = "-1" if low == 0 else repr(low / 2) if option.kind == "X" else str(int(low) - 1)
         above = repr(high * 2) if option.kind == "X" else str(int(high) * 2)
         for value in (below, above, "nan", "inf", "x", "1x"):
-            line = error_line(run(build, program, f"{option.name}={value}", cwd=tmp_path), program, status=2)
+            line = error_line(run_program(program, f"{option.name}={value}", cwd=tmp_path), program, status=2)
             assert line.startswith(f"{option.name}: ") and f"'{value}'" in line and "expected" in line
         if option.kind == "N":
-            error_line(run(build, program, f"{option.name}=1.5", cwd=tmp_path), program, status=2)
+            error_line(run_program(program, f"{option.name}=1.5", cwd=tmp_path), program, status=2)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -68,7 +66,7 @@ def test_words_have_a_list_and_a_default_and_others_are_refused(
             continue
         words = option.about.split("one of ")[1].split(", ")
         assert option.default in words
-        line = error_line(run(build, program, option.name, "nonsense", cwd=tmp_path), program, status=2)
+        line = error_line(run_program(program, option.name, "nonsense", cwd=tmp_path), program, status=2)
         assert line.startswith(f"{option.name}: found 'nonsense', expected one of ")
 
 
@@ -78,5 +76,5 @@ def test_no_option_is_without_an_explanation(build: Path, program: str, tmp_path
         assert len(option.about.split()) >= 3, option
         if option.kind == "PATH":
             assert option.default or "[" in option.about or option.name in NO_DEFAULT
-    near = error_line(run(build, program, "--epocs", "3", cwd=tmp_path), program, status=2)
+    near = error_line(run_program(program, "--epocs", "3", cwd=tmp_path), program, status=2)
     assert near.endswith("the nearest is --epochs")

@@ -10,14 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import DATA, error_line
+from support import DATA, error_line, run_program
 
 FILES = ["--output", "model.safetensors", "--log", "log.txt", "--log-json", "log.jsonl", "--log-every", "5"]
-
-
-def run(build: Path, program: str, *args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [build / program, *map(str, args)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 def interrupted_run(build: Path, program: str, *args: object, cwd: Path, seconds: float) -> int:
@@ -61,20 +56,42 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
-    limits = ["--train-limit", "6000" if program == "mnist_attention_pool" else "20000", "--test-limit", "500"]
-    common = ["--epochs", "6", "--validation", "0.1", "--test-each-epoch", *choices, *limits, "--data-dir", DATA]
-    assert run(build, program, *common, *FILES, cwd=whole).returncode == 0
+    limits = [
+        "--train-limit",
+        "6000" if program == "mnist_attention_pool" else "20000",
+        "--test-limit",
+        "500",
+    ]
+    common = [
+        "--epochs",
+        "6",
+        "--validation",
+        "0.1",
+        "--test-each-epoch",
+        *choices,
+        *limits,
+        "--data-dir",
+        DATA,
+    ]
+    assert run_program(program, *common, *FILES, cwd=whole).returncode == 0
 
     chance = random.Random(4)
     status = interrupted_run(
-        build, program, *common, *FILES, "--checkpoint-dir", "ck", cwd=parts, seconds=chance.uniform(0.02, 0.15)
+        build,
+        program,
+        *common,
+        *FILES,
+        "--checkpoint-dir",
+        "ck",
+        cwd=parts,
+        seconds=chance.uniform(0.02, 0.15),
     )
     assert status == 130
     for _ in range(3):  # a resumed run needs no option again, and can be interrupted again
         if status == 130:
             seconds = chance.uniform(0.02, 0.15)
             status = interrupted_run(build, program, "--resume", "ck", cwd=parts, seconds=seconds)
-    result = run(build, program, "--resume", "ck", cwd=parts)
+    result = run_program(program, "--resume", "ck", cwd=parts)
     assert result.returncode == 0, result.stderr
 
     assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
@@ -90,14 +107,32 @@ def checkpoints(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of two epochs."""
     folder = tmp_path_factory.mktemp("checkpoints")
     limits = ["--train-limit", "2000", "--test-limit", "500"]
-    arguments = ["--epochs", "2", "--optimizer", "adam", *limits, "--data-dir", DATA, "--checkpoint-dir", "ck"]
-    assert run(build, "mnist_mlp", *arguments, cwd=folder).returncode == 0
+    arguments = [
+        "--epochs",
+        "2",
+        "--optimizer",
+        "adam",
+        *limits,
+        "--data-dir",
+        DATA,
+        "--checkpoint-dir",
+        "ck",
+    ]
+    assert run_program("mnist_mlp", *arguments, cwd=folder).returncode == 0
     return folder / "ck"
 
 
 def test_a_finished_run_goes_on_with_more_epochs(build: Path, checkpoints: Path, tmp_path: Path) -> None:
-    result = run(
-        build, "mnist_mlp", "--resume", checkpoints, "--checkpoint-dir", "new", "--epochs", "3", "--data-dir", DATA,
+    result = run_program(
+        "mnist_mlp",
+        "--resume",
+        checkpoints,
+        "--checkpoint-dir",
+        "new",
+        "--epochs",
+        "3",
+        "--data-dir",
+        DATA,
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
@@ -111,43 +146,81 @@ def test_a_finished_run_goes_on_with_more_epochs(build: Path, checkpoints: Path,
         ("mnist_cnn", [], "is a checkpoint of mnist_mlp, expected one of mnist_cnn"),
         ("mnist_mlp", ["--lr", "0.5"], "is of a run with other options: --lr 0.01 there, 0.5 here"),
         ("mnist_mlp", ["--hidden", "64"], 'is of a run with other options: --hidden "512" there, "64" here'),
-        ("mnist_mlp", ["--test-limit", "300", "--train-limit", "1000"], "--train-limit 2000 there, 1000 here"),
+        (
+            "mnist_mlp",
+            ["--test-limit", "300", "--train-limit", "1000"],
+            "--train-limit 2000 there, 1000 here",
+        ),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(
     build: Path, checkpoints: Path, program: str, options: list[str], expected: str, tmp_path: Path
 ) -> None:
-    result = run(build, program, "--resume", checkpoints, *options, "--data-dir", DATA, cwd=tmp_path)
+    result = run_program(program, "--resume", checkpoints, *options, "--data-dir", DATA, cwd=tmp_path)
     line = error_line(result, program)
     assert line.startswith(f"{checkpoints}/latest.safetensors: ") and expected in line
 
 
 def test_what_is_no_checkpoint_is_refused(build: Path, checkpoints: Path, tmp_path: Path) -> None:
-    run(build, "mnist_mlp", "--epochs", "1", "--train-limit", "100", "--data-dir", DATA, "--output",
-        "m.safetensors", cwd=tmp_path)
+    run_program(
+        "mnist_mlp",
+        "--epochs",
+        "1",
+        "--train-limit",
+        "100",
+        "--data-dir",
+        DATA,
+        "--output",
+        "m.safetensors",
+        cwd=tmp_path,
+    )
     assert "has no state of a run" in error_line(
-        run(build, "mnist_mlp", "--resume", "m.safetensors", cwd=tmp_path), "mnist_mlp")
-    assert error_line(run(build, "mnist_mlp", "--resume", "nowhere", cwd=tmp_path), "mnist_mlp").startswith(
-        "nowhere: no such file")
+        run_program("mnist_mlp", "--resume", "m.safetensors", cwd=tmp_path), "mnist_mlp"
+    )
+    assert error_line(run_program("mnist_mlp", "--resume", "nowhere", cwd=tmp_path), "mnist_mlp").startswith(
+        "nowhere: no such file"
+    )
     (tmp_path / "cut.safetensors").write_bytes((checkpoints / "latest.safetensors").read_bytes()[:5000])
-    assert error_line(run(build, "mnist_mlp", "--resume", "cut.safetensors", cwd=tmp_path), "mnist_mlp")
+    assert error_line(run_program("mnist_mlp", "--resume", "cut.safetensors", cwd=tmp_path), "mnist_mlp")
 
 
 def test_an_earlier_runs_checkpoints_are_not_replaced(build: Path, checkpoints: Path, tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in checkpoints.iterdir()}
-    result = run(build, "mnist_mlp", "--checkpoint-dir", checkpoints, "--train-limit", "100", "--data-dir", DATA,
-                 cwd=tmp_path)
+    result = run_program(
+        "mnist_mlp", "--checkpoint-dir", checkpoints, "--train-limit", "100", "--data-dir", DATA, cwd=tmp_path
+    )
     assert "holds checkpoints of an earlier run" in result.stderr and result.returncode == 1
     assert {path.name: path.read_bytes() for path in checkpoints.iterdir()} == before
 
 
 def test_a_configuration_goes_out_and_in(build: Path, tmp_path: Path) -> None:
     limits = ["--train-limit", "1000", "--test-limit", "500", "--data-dir", DATA]
-    first = run(build, "mnist_mlp", "--hidden", "32,16", "--activation", "tanh", "--epochs", "2", *limits,
-                "--output", "a.safetensors", "--save-config", "a.json", cwd=tmp_path)
+    first = run_program(
+        "mnist_mlp",
+        "--hidden",
+        "32,16",
+        "--activation",
+        "tanh",
+        "--epochs",
+        "2",
+        *limits,
+        "--output",
+        "a.safetensors",
+        "--save-config",
+        "a.json",
+        cwd=tmp_path,
+    )
     assert first.returncode == 0, first.stderr
-    second = run(build, "mnist_mlp", "--config", "a.json", "--output", "b.safetensors", "--save-config", "b.json",
-                 cwd=tmp_path)
+    second = run_program(
+        "mnist_mlp",
+        "--config",
+        "a.json",
+        "--output",
+        "b.safetensors",
+        "--save-config",
+        "b.json",
+        cwd=tmp_path,
+    )
     assert second.returncode == 0, second.stderr
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
     settings = [json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json")]
@@ -158,7 +231,7 @@ def test_a_configuration_goes_out_and_in(build: Path, tmp_path: Path) -> None:
 def test_a_wrong_configuration_is_refused(build: Path, tmp_path: Path) -> None:
     def line(text: str) -> str:
         (tmp_path / "c.json").write_text(text)
-        return error_line(run(build, "mnist_cnn", "--config", "c.json", cwd=tmp_path), "mnist_cnn")
+        return error_line(run_program("mnist_cnn", "--config", "c.json", cwd=tmp_path), "mnist_cnn")
 
     assert 'the nearest is "filters"' in line('{"filter": 4}')
     assert "expected a whole number from 1 to 1024" in line('{"filters": 0}')

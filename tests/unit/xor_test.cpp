@@ -1,11 +1,14 @@
 #include "nn/models/xor_net.hpp"
 
-#include <hwy/targets.h>
-
-#include <algorithm>
 #include <cmath>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "catch.hpp"
+#include "instruction_sets.hpp"
+#include "nn/cli/decision_surface.hpp"
 #include "plain_xor.hpp"
 
 using namespace nn;
@@ -44,19 +47,6 @@ double half_squared_error(const XorNet& net, const XorSamples& samples) {
   return sum;
 }
 
-// Restores all instruction sets, also when a REQUIRE has failed.
-template <class F>
-void with_every_instruction_set(F f) {
-  struct Restore {
-    ~Restore() { hwy::SetSupportedTargetsForTest(0); }
-  } restore;
-  for (std::int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1) {
-    hwy::SetSupportedTargetsForTest(targets & -targets);
-    INFO(hwy::TargetName(targets & -targets));
-    f();
-  }
-}
-
 void compare_with_plain(const XorSamples& samples, std::size_t hidden, double weights_scale,
                         std::size_t epochs, double rate, double tolerance) {
   INFO(hidden << " hidden units, rate " << rate);
@@ -73,14 +63,16 @@ void compare_with_plain(const XorSamples& samples, std::size_t hidden, double we
 }  // namespace
 
 TEST_CASE("XorNet: training equals the plain loops, with every instruction set of this machine") {
-  with_every_instruction_set([] {
+  test::with_every_instruction_set([] {
     for (const std::size_t hidden : {1u, 2u, 3u, 4u, 5u, 8u, 17u}) {
       compare_with_plain(kXor, hidden, 1, 1, 0.01, 1e-14);
       compare_with_plain(kXor, hidden, 1, 500, 0.1, 2e-13);
       compare_with_plain(kXor, hidden, 20, 500, 0.1, 1e-10);  // the sigmoids' flat ends
-      compare_with_plain(truth_table({0, 0, 0, 1}), hidden, 1, 500, 0.1, 1e-11);
-      compare_with_plain(truth_table({0, 1, 1, 1}), hidden, 1, 500, 3,
-                         1e-10);  // moves too large for the series
+      for (const auto& [name, gate] : kGateNames) {
+        INFO(name);
+        compare_with_plain(truth_table(gate), hidden, 1, 500, 0.1, 1e-12);
+        compare_with_plain(truth_table(gate), hidden, 1, 500, 3, 1e-10);  // moves too large for the series
+      }
     }
     const XorSamples any_numbers = {{{0.3, -1.2, 0.9}, {-0.4, 0.7, 0.2}, {1.5, 0.1, 0.5}, {-2.0, -0.6, 0.0}}};
     compare_with_plain(any_numbers, 4, 1, 500, 0.05, 1e-11);
@@ -141,6 +133,21 @@ TEST_CASE("XorNet: the reference losses of seed 42") {
   REQUIRE(max_difference(net, plain) < 1e-8);
 }
 
+TEST_CASE("XorNet: the gates answer as C++ does") {
+  for (const bool a : {false, true}) {
+    for (const bool b : {false, true}) {
+      const std::size_t row = 2 * std::size_t{a} + std::size_t{b};
+      const auto answer = [&](const char* gate) { return named(kGateNames, gate).value()[row] == 1; };
+      REQUIRE(answer("xor") == (a != b));
+      REQUIRE(answer("and") == (a && b));
+      REQUIRE(answer("or") == (a || b));
+      REQUIRE(answer("nand") == !(a && b));
+      REQUIRE(answer("nor") == !(a || b));
+      REQUIRE(answer("xnor") == (a == b));
+    }
+  }
+}
+
 TEST_CASE("XorNet: learns every gate of two inputs") {
   for (unsigned gate = 0; gate < 16; ++gate) {
     const auto answer = [&](unsigned row) { return gate >> row & 1 ? 1.0 : 0.0; };
@@ -149,5 +156,44 @@ TEST_CASE("XorNet: learns every gate of two inputs") {
     XorNet net(4, rng);
     REQUIRE(train(net, samples, 20'000, 0.5) < 0.01);
     for (const auto& [x0, x1, y] : samples) REQUIRE(std::abs(net.predict(x0, x1) - y) < 0.1);
+  }
+}
+
+TEST_CASE("decision_surface: every character says the output at its place, the targets are at the corners") {
+  SimpleRng rng(42);
+  XorNet net(4, rng);
+  train(net, kXor, 20'000, 0.5);
+  std::istringstream lines(cli::decision_surface(net, kXor));
+  std::string line;
+  std::getline(lines, line);
+  REQUIRE(line == "output over x0 (right) and x1 (up), from ' ' = 0 to '@' = 1, and the targets");
+  std::getline(lines, line);
+  REQUIRE(line == "  +" + std::string(37, '-') + "+");
+  for (int row = 18; row >= 0; --row) {
+    std::getline(lines, line);
+    std::string expected(row == 3 ? "0 |" : row == 15 ? "1 |" : "  |");
+    for (int column = 0; column < 37; ++column) {
+      const double o = net.predict(-0.25 + column / 24.0, (row - 3) / 12.0);
+      expected += " .:-=+*#%@"[static_cast<std::size_t>(10 * o)];
+    }
+    if (row == 3) expected.replace(8, 3, " 0 ").replace(32, 3, " 1 ");
+    if (row == 15) expected.replace(8, 3, " 1 ").replace(32, 3, " 0 ");
+    REQUIRE(line == expected + "|");
+  }
+  std::getline(lines, line);
+  REQUIRE(line == "  +" + std::string(37, '-') + "+");
+  std::getline(lines, line);
+  REQUIRE(line == "         0                       1");
+  REQUIRE(!std::getline(lines, line));
+}
+
+TEST_CASE("decision_surface: outputs of exactly 0 and 1 have their shades") {
+  SimpleRng rng(1);
+  XorNet net(1, rng);
+  net.w2 = {0};
+  for (const auto& [b2, shade] : {std::pair{-1e4, ' '}, {0.0, '+'}, {1e4, '@'}}) {
+    net.b2 = b2;
+    const std::string picture = cli::decision_surface(net, kXor);
+    REQUIRE(picture.find("  |" + std::string(37, shade) + "|\n") != std::string::npos);
   }
 }

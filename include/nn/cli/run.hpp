@@ -34,9 +34,12 @@ int run(CLI::App& app, int argc, char** argv, Body body) {
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ExtrasError&) {
+    const std::vector<CLI::App*> commands = app.get_subcommands();  // that were given: one at most
+    const CLI::App& command = commands.empty() ? app : *commands.front();
     std::vector<std::string> names;
-    for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
-    const std::string unknown = app.remaining().front();
+    for (const CLI::Option* option : command.get_options()) names.push_back(option->get_name());
+    for (const CLI::App* other : command.get_subcommands({})) names.push_back(other->get_name());
+    const std::string unknown = command.remaining().front();
     return complain(program,
                     unknown + ": unknown option, expected one of those that --help lists; the nearest is " +
                         nearest(unknown.substr(0, unknown.find('=')), names),

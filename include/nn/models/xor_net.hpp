@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "nn/core/names.hpp"
 #include "nn/core/rng.hpp"
 
 namespace nn {
@@ -49,8 +50,17 @@ struct XorSample {
 };
 using XorSamples = std::array<XorSample, 4>;
 
-// The four inputs 00, 01, 10, 11 of a logic gate with what it answers: {0, 1, 1, 0} is XOR.
-inline XorSamples truth_table(const std::array<double, 4>& answers) {
+// What a logic gate answers to the inputs 00, 01, 10, 11.
+using Gate = std::array<double, 4>;
+inline constexpr Names<Gate, 6> kGateNames{{{"xor", {0, 1, 1, 0}},
+                                            {"and", {0, 0, 0, 1}},
+                                            {"or", {0, 1, 1, 1}},
+                                            {"nand", {1, 1, 1, 0}},
+                                            {"nor", {1, 0, 0, 0}},
+                                            {"xnor", {1, 0, 0, 1}}}};
+
+// The four inputs with their answers, in that order.
+inline XorSamples truth_table(const Gate& answers) {
   return {{{0, 0, answers[0]}, {0, 1, answers[1]}, {1, 0, answers[2]}, {1, 1, answers[3]}}};
 }
 

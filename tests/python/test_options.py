@@ -1,0 +1,99 @@
+"""The command lines of the programs: what is refused, and how it is said."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from support import MNIST_PROGRAMS, error_line, run_program
+
+
+@pytest.mark.parametrize("program", [*MNIST_PROGRAMS, "mlp_simple"])
+def test_help_and_version(program: str, tmp_path: Path) -> None:
+    help_text = run_program(program, "--help", cwd=tmp_path)
+    assert help_text.returncode == 0 and help_text.stderr == ""
+    for option in ["--epochs", "--lr", "--seed", "--output", "--log", "--quiet", "--help", "--version"]:
+        assert option in help_text.stdout
+    version = run_program(program, "--version", cwd=tmp_path)
+    assert version.returncode == 0 and re.fullmatch(rf"{program} \d+\.\d+\.\d+\n", version.stdout)
+
+
+@pytest.mark.parametrize("program", [*MNIST_PROGRAMS, "mlp_simple"])
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--epochs", "0"], "--epochs: found '0', expected a whole number from 1 to"),
+        (["--epochs", "2.5"], "--epochs: found '2.5', expected a whole number"),
+        (
+            ["--epochs", "99999999999999999999"],
+            "--epochs: found '99999999999999999999', expected a whole number",
+        ),
+        (["--lr", "nan"], "--lr: found 'nan', expected a number from"),
+        (["--lr", "-1"], "--lr: found '-1', expected a number from"),
+        (["--lr", "inf"], "--lr: found 'inf', expected a number from"),
+        (["--seed", "x"], "--seed: found 'x', expected a whole number from 0 to 2^64 - 1, or 'random'"),
+        (["--frobnicate"], "--frobnicate: unknown option"),
+        (["--epochs"], "--epochs"),
+    ],
+)
+def test_bad_options(program: str, args: list[str], said: str, tmp_path: Path) -> None:
+    assert error_line(run_program(program, *args, cwd=tmp_path), program, 2).startswith(said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("program", MNIST_PROGRAMS)
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--threads", "-1"], "--threads: found '-1', expected a whole number from 1 to"),
+        (["--threads", "0"], "--threads: found '0'"),
+        (["--batch-size", "0"], "--batch-size: found '0', expected a whole number from 1 to"),
+    ],
+)
+def test_bad_mnist_options(program: str, args: list[str], said: str, tmp_path: Path) -> None:
+    assert error_line(run_program(program, *args, cwd=tmp_path), program, 2).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (
+            ["--optimizer", "adams"],
+            "--optimizer: found 'adams', expected one of sgd, momentum, nesterov, adam, adamw",
+        ),
+        (["--schedule", "x"], "--schedule: found 'x', expected one of constant, step"),
+        (["--momentum", "1"], "--momentum: found '1', expected a number from 0 to 0.9999"),
+        (["--validation", "-1"], "--validation: found '-1', expected a number from 0"),
+        (["--augment", "shift=999"], "--augment: "),
+        (["--augment", "blur=1"], "--augment: "),
+        (["--classes", "257"], "--classes: found '257'"),
+    ],
+)
+def test_bad_training_options(args: list[str], said: str, tmp_path: Path) -> None:
+    assert error_line(run_program("mnist_cnn", *args, cwd=tmp_path), "mnist_cnn", 2).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (
+            ["--validation", "600"],
+            "--validation: of 600 training images it holds out 600, expected at least one",
+        ),
+        (
+            ["--validation", "0.0001"],
+            "--validation: of 600 training images it holds out 0, expected at least one",
+        ),
+        (["--patience", "3"], "--patience: found without --validation"),
+        (["--output", "same", "--log", "same"], "--log: same is the model file, too"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    args: list[str], said: str, small_data: Path, tmp_path: Path
+) -> None:
+    result = run_program("mnist_mlp", *args, "--quiet", "--data-dir", small_data, cwd=tmp_path)
+    assert error_line(result, "mnist_mlp", 1).startswith(said)
+
+
+def test_numbers_are_decimal(tmp_path: Path) -> None:
+    assert "epoch 10  loss" in run_program("mlp_simple", "--epochs", "010", cwd=tmp_path).stdout
