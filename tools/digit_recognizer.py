@@ -1,56 +1,95 @@
 """Draw a digit, and a trained network says which it is.
 
-Run:  tools/run.sh digit_recognizer [--model mnist_cnn_model.bin]
-Needs tkinter (Debian package python3-tk) and a display; `--image PICTURE` recognises a picture without them.
+Run:  tools/run.sh digit_recognizer [--model mnist_cnn_model.bin ...]
+Needs tkinter (Debian package python3-tk) and a display; `--image PICTURE ...` recognises pictures without.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from doubt import THRESHOLD
 from errors import InputError, OptionParser, run_tool
-from models import Model, load_digit_model, probabilities
-from picture_ink import read_ink
-from preparation import prepare_ink
-from verdict import Verdict
 
 
 def main() -> None:
     options = parse_options()
-    model = load_digit_model(options.model)
-    if options.image:
-        print(describe(model, options.image))
-    else:
-        open_window(model, options.model)
+    try:
+        if options.image:
+            recognise_pictures(options)
+        else:
+            open_window(options)
+    except ModuleNotFoundError as error:
+        expected = "the packages of requirements.txt: tools/run.sh digit_recognizer installs them"
+        raise InputError(f"Python package {error.name}", "not installed", expected) from error
 
 
 def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="digit_recognizer", description="Draw a digit and have it recognised.")
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--model",
         type=Path,
-        default=Path("mnist_model.bin"),
+        nargs="+",
+        default=[Path("mnist_model.bin")],
         metavar="PATH",
-        help="a .bin of mnist_mlp, mnist_cnn or mnist_attention_pool (default: %(default)s)",
+        help="models of mnist_mlp, mnist_cnn or mnist_attention_pool, .bin or .safetensors (default:"
+        " mnist_model.bin); the first is asked, the window also offers those in the current folder",
     )
-    parser.add_argument(
-        "--image", type=Path, metavar="PICTURE", help="recognise this picture and open no window"
+    add("--image", type=Path, nargs="+", metavar="PICTURE", help="recognise pictures and open no window")
+    add(
+        "--threshold",
+        type=number_in(0, 1),
+        default=THRESHOLD,
+        metavar="P",
+        help="'not sure' below this probability, 0 to 1 (default: %(default)s)",
+    )
+    add(
+        "--samples",
+        type=Path,
+        default=Path("drawings"),
+        metavar="FOLDER",
+        help="where drawings are saved, a sub-folder a class, as make_idx reads them (default: %(default)s)",
+    )
+    add(
+        "--zoom",
+        type=number_in(0.5, 8),
+        metavar="X",
+        help="size of what is in the window, 0.5 to 8 (default: as the screen's resolution asks)",
     )
     return parser.parse_args()
 
 
-def describe(model: Model, path: Path) -> str:
-    """The three likeliest digits of a picture, e.g. `7.png: 7 (99.1 %), then 9 (0.5 %), 2 (0.2 %)`."""
-    picture, verdict = prepare_ink(read_ink(path))
-    if verdict is Verdict.NOTHING:
-        raise InputError(path, "an empty picture", "a digit")
-    shares = probabilities(model, picture)[0]
-    first, second, third = (f"{digit} ({100 * shares[digit]:.1f} %)" for digit in shares.argsort()[:-4:-1])
-    return f"{path}: {first}, then {second}, {third}"
+def number_in(least: float, most: float) -> Callable[[str], float]:
+    """Reads an option's value, which has to be within its range."""
+
+    def read(text: str) -> float:
+        try:
+            if least <= (value := float(text)) <= most:
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from {least:g} to {most:g}")
+
+    return read
 
 
-def open_window(model: Model, path: Path) -> None:
+def recognise_pictures(options: argparse.Namespace) -> None:
+    """A line for each, by the first model."""
+    from models import load_digit_model
+    from recognition import describe_picture
+
+    model = load_digit_model(options.model[0])
+    for path in options.image:
+        print(describe_picture(model, path, options.threshold))
+
+
+def open_window(options: argparse.Namespace) -> None:
     """Shows the window until it is closed."""
+    from models import load_digit_model
+    from recognizer_session import Session, models_in
+
     try:
         from recognizer_window import RecognizerWindow, open_root
     except ImportError as error:
@@ -58,8 +97,10 @@ def open_window(model: Model, path: Path) -> None:
             "the Debian package python3-tk (sudo apt-get install python3-tk); without it: --image PICTURE"
         )
         raise InputError("tkinter", str(error), expected) from error
+    models = {path: load_digit_model(path) for path in options.model}
+    session = Session({**models, **models_in(Path())}, options.threshold)
     root = open_root()
-    RecognizerWindow(root, model, title=path.name)
+    RecognizerWindow(root, session, options.samples, options.zoom)
     root.mainloop()
 
 

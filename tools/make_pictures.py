@@ -1,96 +1,215 @@
-"""Makes the README's pictures again: the recognizer with a drawn digit, and the comparison of the logs.
+"""Makes the README's pictures again, in tools/pictures/.
 
-Run:  tools/run.sh make_pictures [--model mnist_model.bin] [--digit 3]
-Writes recognizer.png and training_comparison.png to tools/pictures/. Draws in the real window by mouse
-events, on a screen of its own (Xvfb, Debian package xvfb), so that nothing else is in the picture.
+Run:  tools/run.sh make_pictures [NAME...] [--model mnist_model.bin] [--digit 3]
+
+    recognizer           the recognizer, in which a digit is drawn by mouse events, on a screen of its own
+                         (Xvfb, Debian package xvfb), so that nothing else is in the picture
+    training_comparison  the logs in logs/
+    seeds                two programs, each trained here with several seeds on a part of the images
+    report               figures of the report on --model
+    attention            where the model of mnist_attention_pool looks
+    augmented            digits as training with --augment sees them
+    predict, evaluate, gate, export, convert, drawn_benchmark
+                         what these print
+
+Models and logs are those that the programs write into the current folder.
 """
 
 import argparse
+import subprocess
 import sys
+import tempfile
 import time
 import tkinter as tk
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from PIL import Image, ImageGrab
 
 from atomic import replacing
-from errors import OptionParser, run_tool
+from comparison_figure import draw_comparison
+from errors import InputError, OptionParser, os_reason, run_tool
+from figure_style import LIGHT, save_figure
 from models import load_digit_model
-from plot_comparison import DPI, default_logs, draw_comparison
 from preparation import Stroke
+from recognizer_session import Session
 from recognizer_window import RecognizerWindow, open_root
+from report import make_report
+from report_figures import draw_calibration, draw_confusion, draw_curves, draw_inside
+from run_groups import LOGS, group_runs, require_logs
 from sample_strokes import digit_strokes
-from training_log import read_log
+from training_log import PROGRAMS, read_log
+from terminal_picture import printed_by, terminal_picture
 from virtual_display import display
+from visualize_attention import draw_attention, load_attention_model, show, test_digits
 
-PICTURES = Path(__file__).parent / "pictures"
+ROOT = Path(__file__).resolve().parents[1]
 SECONDS_TO_PAINT = 0.3
+SEEDS = range(1, 6)
+SEED_OPTIONS = ("--quiet", "--epochs=10", "--train-limit=5000", "--validation=1000", "--test-each-epoch")
+REPORT_INCHES = (12.0, 10.0)
+AUGMENT = "mnist_mlp augment --augment shift=2,rotate=12,scale=0.12,shear=0.1,elastic=5:30"
+MODELS = "mnist_model.bin", "mnist_cnn_model.bin", "mnist_attention_model.bin"
+PRINTED = {
+    "predict": ["mnist_cnn predict mnist_cnn_model.bin data/t10k-images-idx3-ubyte.gz:8 --show"],
+    "evaluate": ["mnist_attention_pool evaluate mnist_attention_model.bin --mistakes 5"],
+    "gate": ["mlp_simple --gate xor --epochs 200000 --lr 0.1 --stop-error 0.001"],
+    "export": [f"export_onnx {model} --check --quantize int8" for model in MODELS],
+    "convert": ["convert_model mnist_model.bin mnist_model.safetensors"],
+    "drawn_benchmark": ["drawn_benchmark " + " ".join(MODELS[:2])],
+}  # name of the picture -> what is typed after tools/run.sh
 
 
 def main() -> None:
     options = parse_options()
     options.folder.mkdir(parents=True, exist_ok=True)
-    recognizer_picture(options.model, options.digit, options.folder / "recognizer.png")
-    comparison_picture(options.folder / "training_comparison.png")
+    for name in options.names or PICTURES:
+        output = options.folder / f"{name}.png"
+        PICTURES[name](options, output)
+        print(f"wrote {output}")
 
 
 def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="make_pictures", description="Make the README's pictures again.")
-    parser.add_argument(
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help=f"which: {', '.join(PICTURES)} (default: all)")
+    add(
         "--model",
         type=Path,
         default=Path("mnist_model.bin"),
         metavar="PATH",
-        help="the model that recognises (default: %(default)s)",
+        help="the model that recognises and is reported on (default: %(default)s)",
     )
-    parser.add_argument(
-        "--digit", type=int, choices=range(10), default=3, help="what is drawn (default: %(default)s)"
+    add(
+        "--attention-model",
+        type=Path,
+        default=Path("mnist_attention_model.bin"),
+        metavar="PATH",
+        help="the model whose attention is shown (default: %(default)s)",
     )
-    parser.add_argument(
+    add("--digit", type=int, choices=range(10), default=3, help="what is drawn (default: %(default)s)")
+    add(
+        "--build-dir",
+        type=Path,
+        default=ROOT / "build",
+        metavar="PATH",
+        help="folder of the built programs (default: build)",
+    )
+    add("--data-dir", type=Path, default=ROOT / "data", metavar="PATH", help="MNIST (default: data)")
+    add(
         "--folder",
         type=Path,
-        default=PICTURES,
+        default=ROOT / "tools" / "pictures",
         metavar="PATH",
         help="where the pictures go (default: tools/pictures)",
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in PICTURES:
+            parser.error(f"NAME: found {name!r}, expected one of {', '.join(PICTURES)}")
+    return options
 
 
-def recognizer_picture(model: Path, digit: int, output: Path) -> None:
-    """Draws `digit` in the recognizer's window, and saves a picture of the window."""
-    network = load_digit_model(model)
+def recognizer_picture(options: argparse.Namespace, output: Path) -> None:
+    """Draws a digit in the recognizer's window, and saves a picture of the window."""
+    network = load_digit_model(options.model)
     with display(virtual=True) as screen:
         root = open_root()
-        window = RecognizerWindow(root, network, title=model.name)
-        draw_with_mouse(window.canvas, digit_strokes(digit, left=75, top=45, height=190))
+        window = RecognizerWindow(root, Session({options.model: network}), samples=Path())
+        root.update()  # a window that is not on the screen yet has no mouse
+        side = window.sheet.side
+        draw_with_mouse(
+            window.sheet.canvas,
+            digit_strokes(options.digit, left=0.27 * side, top=0.16 * side, height=0.68 * side),
+        )
+        window.settle()
         picture = grab(root, screen)
         root.destroy()
     with replacing(output) as temporary:
         picture.save(temporary, format="PNG", optimize=True)
-    print(f"wrote {output}: drawn {digit}, recognised {window.digit}")
+    print(f"drawn {options.digit}, recognised {window.recognitions[0].answer}")
 
 
-def comparison_picture(output: Path) -> None:
+def comparison_picture(_options: argparse.Namespace, output: Path) -> None:
     """Plots the logs in logs/."""
+    save_comparison(require_logs([LOGS]), output)
+
+
+def seeds_picture(options: argparse.Namespace, output: Path) -> None:
+    """Trains with several seeds, and plots mean and band."""
+    with tempfile.TemporaryDirectory() as folder:
+        logs = []
+        for program in ("mnist_mlp", "mnist_cnn"):
+            for seed in SEEDS:
+                logs.append(Path(folder) / f"{program}_seed{seed}.txt")
+                train(options, program, seed, logs[-1])
+        save_comparison(logs, output)
+
+
+def train(options: argparse.Namespace, program: str, seed: int, log: Path) -> None:
+    """Runs a program for its log. Raises InputError."""
+    path = options.build_dir / program
+    files = ["--data-dir", options.data_dir, "--log", log, "--output", log.with_suffix(".bin")]
+    try:
+        command = [path.resolve(), *SEED_OPTIONS, "--seed", str(seed), *files]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    except OSError as error:
+        expected = f"a built program; build it with: tools/run.sh {program} --help"
+        raise InputError(path, os_reason(error), expected) from error
+    if done.returncode != 0:
+        raise InputError(path, f"failed ({done.stderr.strip()})", "a run that ends well")
+
+
+def save_comparison(logs: Sequence[Path], output: Path) -> None:
     figure = Figure()
-    draw_comparison(figure, [read_log(path) for path in default_logs()])
-    with replacing(output) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI)
-    print(f"wrote {output}")
+    draw_comparison(figure, group_runs([read_log(log) for log in logs]))
+    save_figure(figure, output)
+
+
+def report_picture(options: argparse.Namespace, output: Path) -> None:
+    """The figures of the report's page, without its tables and images."""
+    log = next((path for path in require_logs([LOGS]) if PROGRAMS.get(path.stem) == "mnist_mlp"), None)
+    report = make_report(options.model, options.data_dir, log)
+    figure = Figure(REPORT_INCHES, facecolor=LIGHT.paper, layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(3, 2))
+    left, right = top.subfigures(1, 2)
+    draw_confusion(left, report.evaluation, report.names, LIGHT)
+    draw_inside(right, report.model, report.images, report.answers, LIGHT)
+    left, right = bottom.subfigures(1, 2)
+    draw_calibration(left, report.evaluation, LIGHT)
+    if report.run:
+        draw_curves(right, report.run, LIGHT)
+    save_figure(figure, output)
+
+
+def attention_picture(options: argparse.Namespace, output: Path) -> None:
+    """All heads, on some test digits."""
+    model = load_attention_model(options.attention_model)
+    shown = [show(model, name) for name in test_digits(options.data_dir)]
+    figure = Figure()
+    draw_attention(figure, shown, range(model.heads), [])
+    save_figure(figure, output)
+
+
+def augmented_picture(options: argparse.Namespace, output: Path) -> None:
+    """Digits as `mnist_mlp augment` draws them."""
+    printed_by([*AUGMENT.split(), "--output", str(output), "--data-dir", str(options.data_dir)], options.build_dir)
+
+
+def printed_picture(options: argparse.Namespace, output: Path) -> None:
+    """What the commands of this picture's name print."""
+    terminal_picture(PRINTED[output.stem], options.build_dir, output)
 
 
 def draw_with_mouse(canvas: tk.Canvas, strokes: Sequence[Stroke]) -> None:
     """Draws strokes, in pixels of the canvas, by the events a mouse makes."""
-    canvas.update()  # a window that is not on the screen yet has no mouse
     for stroke in strokes:
         places = [{"x": round(x), "y": round(y)} for x, y in stroke]
         canvas.event_generate("<ButtonPress-1>", **places[0])
         for place in places[1:]:
             canvas.event_generate("<B1-Motion>", **place)
         canvas.event_generate("<ButtonRelease-1>", **places[-1])
-    canvas.update()
 
 
 def grab(root: tk.Tk, screen: str | None) -> Image.Image:
@@ -101,6 +220,17 @@ def grab(root: tk.Tk, screen: str | None) -> Image.Image:
     left, top = root.winfo_rootx(), root.winfo_rooty()
     box = (left, top, left + root.winfo_width(), top + root.winfo_height())
     return ImageGrab.grab(bbox=box, xdisplay=screen)
+
+
+PICTURES: dict[str, Callable[[argparse.Namespace, Path], None]] = {
+    "recognizer": recognizer_picture,
+    "training_comparison": comparison_picture,
+    "seeds": seeds_picture,
+    "report": report_picture,
+    "attention": attention_picture,
+    "augmented": augmented_picture,
+    **dict.fromkeys(PRINTED, printed_picture),
+}
 
 
 if __name__ == "__main__":

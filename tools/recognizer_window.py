@@ -1,24 +1,42 @@
-"""The recognizer's window: a canvas to draw on, ten bars, the digit. What it shows is computed elsewhere."""
+"""The recognizer's window: a sheet to draw on, one panel or two with answers, buttons and keys for the rest.
 
+It recognises while the hand draws, on another thread, so that drawing never waits. What is recognised is in
+recognizer_session.py; the sheet and the panels are in recognizer_sheet.py and recognizer_panel.py.
+"""
+
+import time
 import tkinter as tk
-from tkinter import ttk
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from tkinter import filedialog, ttk
+from typing import NamedTuple
 
-import numpy as np
-
-from drawing import Drawing
+from drawing import PEN
 from errors import InputError
-from models import DIGITS, Model, probabilities
-from preparation import SIDE, Point, Stroke, paint, prepare_strokes
-from verdict import Verdict
+from models import AttentionPool
+from recognition import Recognition
+from recognizer_look import CARD, FAINT, PAGE, TEXT, WARNING, Look
+from recognizer_panel import Panel
+from recognizer_session import MODEL_SUFFIXES, Session
+from recognizer_sheet import Sheet
 
-CANVAS = 280  # pixels of the canvas's side
-PEN = 20.0  # pixels of the pen on the canvas
-BORDER = 1  # pixels around the canvas, which its events count
-PREVIEW_ZOOM = 3  # screen pixels for one of the 28x28
-BAR_LEFT, BAR_LENGTH, BAR_HEIGHT, BAR_ROW = 24, 190, 10, 22  # pixels
+DELAY = 25  # milliseconds from a change to its question, and between two looks for the answer
+LEAST_HEIGHT, MARGIN = 480, 16  # pixels of the window
+THINNEST, THICKEST, PEN_STEP = 8.0, 44.0, 4.0  # units of the drawing
+DIGIT_KEYS = tuple(f"<{key}{digit}>" for key in ("Key-", "KP_") for digit in range(10))
+PICTURES = [("pictures and drawings", "*.png *.jpg *.jpeg *.bmp *.json"), ("all files", "*")]
+MODELS = [("models", " ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)), ("all files", "*")]
 
-PAGE, CARD, LINE, TRACK = "#f1f4f9", "#ffffff", "#d5dce8", "#e8edf5"
-TEXT, FAINT, ACCENT, DEEP, PALE = "#17203a", "#71809a", "#3454d1", "#2a45b0", "#a9b8ea"
+
+class Command(NamedTuple):
+    """What the window does at a key."""
+
+    keys: str  # as shown
+    events: tuple[str, ...]  # as Tk calls them
+    text: str  # what it does
+    run: Callable[[tk.Event], None]
 
 
 def open_root() -> tk.Tk:
@@ -31,152 +49,215 @@ def open_root() -> tk.Tk:
 
 
 class RecognizerWindow:
-    """Fills `root`. `probabilities` are those of the last prediction, (10), or None when nothing is drawn."""
+    """Fills `root`. `recognitions` has what each model that is asked answered last."""
 
-    def __init__(self, root: tk.Tk, model: Model, title: str):
-        self.root, self.model = root, model
-        self.drawing = Drawing()
-        self.ink = np.zeros((CANVAS, CANVAS))
-        self.probabilities: np.ndarray | None = None
+    def __init__(self, root: tk.Tk, session: Session, samples: Path, zoom: float | None = None):
+        self.root, self.session, self.samples = root, session, samples
+        self.look = Look(root, zoom)
+        self.recognitions: list[Recognition] = []
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._asked: Future[list[Recognition]] | None = None
+        self._stale = False  # what was asked last is not what is drawn now
+        self._timer: str | None = None
         root.title("Digit recognizer")
-        root.configure(background=PAGE, padx=24, pady=20)
-        root.resizable(False, False)
-        self._style()
-        self._build(title)
-        self.clear()
+        root.configure(background=PAGE, padx=self.look.px(MARGIN), pady=self.look.px(MARGIN))
+        self.pen = tk.DoubleVar(root, PEN)
+        self.comparing, self.with_attention = tk.BooleanVar(root), tk.BooleanVar(root)
+        self.commands = self._commands()
+        self.sheet = Sheet(root, self.look, session.drawing, self._changed)
+        self.panels = [Panel(root, self.look, partial(self._choose, place)) for place in (0, 1)]
+        self.status = tk.Label(root, font=self.look.font(12), background=PAGE, anchor="w")
+        self.status.configure(width=1)  # a long message does not widen the window
+        self._arrange(self._tools())
+        self._bind()
+        self._models_changed()
+        self.say("")
 
-    @property
-    def digit(self) -> int | None:
-        """The digit recognised last; None when nothing is drawn."""
-        return None if self.probabilities is None else int(self.probabilities.argmax())
+    def settle(self) -> None:
+        """Waits until the answers shown are those to what is drawn: for tests and pictures."""
+        self.root.update()
+        while self._timer is not None:
+            time.sleep(DELAY / 1000)
+            self.root.update()
 
-    def clear(self) -> None:
-        """An empty canvas, no prediction."""
-        self.drawing.clear()
-        self.ink[:] = 0
-        self._paint([])
-        self.predict()
+    def say(self, text: str, warning: bool = False) -> None:
+        """The line at the bottom; some keys if there is nothing to say."""
+        keys = "  ·  ".join(f"{command.keys} {command.text}" for command in self.commands[:5])
+        self.status.configure(text=text or keys, foreground=WARNING if warning else FAINT)
 
-    def predict(self) -> None:
-        """Recognises what is drawn, and shows it."""
-        picture, verdict = prepare_strokes(self.drawing.strokes, smallest=PEN)
-        self.probabilities = None if verdict is Verdict.NOTHING else probabilities(self.model, picture)[0]
-        self._show(picture)
+    def save(self, label: int) -> None:
+        """Keeps the drawing as a sample of a class of the first model."""
+        self._try(lambda: self.say(f"saved {self.session.save_sample(self.samples, label)}"))
 
-    def _style(self) -> None:
-        style = ttk.Style(self.root)
-        style.theme_use("clam")
-        for name, face, text, edge, active in (
-            ("Plain.TButton", CARD, TEXT, LINE, TRACK),
-            ("Main.TButton", ACCENT, CARD, ACCENT, DEEP),
-        ):
-            style.configure(name, font=("TkDefaultFont", -14), padding=(0, 9), borderwidth=1, focuscolor="")
-            style.configure(name, background=face, foreground=text, lightcolor=face, darkcolor=face)
-            style.configure(name, bordercolor=edge)
-            style.map(name, background=[("active", active)])
+    def open_drawing(self) -> None:
+        """Asks for a picture and puts it on the sheet."""
+        if name := filedialog.askopenfilename(parent=self.root, filetypes=PICTURES):
+            self._edit(partial(self.session.open_drawing, Path(name)))
 
-    def _build(self, title: str) -> None:
-        left, right = tk.Frame(self.root, background=PAGE), tk.Frame(self.root, background=PAGE)
-        left.grid(row=0, column=0, sticky="n")
-        right.grid(row=0, column=1, sticky="n", padx=(28, 0))
-        caption = {"font": ("TkDefaultFont", -12), "background": PAGE, "foreground": FAINT}
-        footer = tk.Label(self.root, text=f"{title}  ·  {self.model.summary}", **caption)
-        footer.grid(row=1, column=0, columnspan=2, sticky="w", pady=(16, 0))
-        self._build_canvas(left)
-        self._build_result(right)
-        self._build_bars(right)
+    def open_model(self) -> None:
+        """Asks for a model, which is then asked in the first place."""
+        if name := filedialog.askopenfilename(parent=self.root, filetypes=MODELS):
+            self._try(partial(self.session.open_model, Path(name)))
+            self._models_changed()
 
-    def _build_canvas(self, parent: tk.Frame) -> None:
-        self.canvas = tk.Canvas(
-            parent,
-            width=CANVAS,
-            height=CANVAS,
-            background=CARD,
-            highlightthickness=BORDER,
-            highlightbackground=LINE,
-            borderwidth=0,
-            cursor="pencil",
-        )
-        self.canvas.grid(row=0, column=0, columnspan=2)
-        self.sheet = tk.PhotoImage(master=self.root, width=CANVAS, height=CANVAS)
-        self.canvas.create_image(BORDER, BORDER, image=self.sheet, anchor="nw")
-        self.hint = self.canvas.create_text(
-            CANVAS / 2, CANVAS / 2, text="draw a digit", fill=PALE, font=("TkDefaultFont", -18)
-        )
-        self.canvas.bind("<ButtonPress-1>", lambda event: self._paint(self.drawing.press(*_place(event))))
-        self.canvas.bind("<B1-Motion>", lambda event: self._paint(self.drawing.move(*_place(event))))
-        self.canvas.bind("<ButtonRelease-1>", self._on_release)
-        self.clear_button = ttk.Button(parent, text="Clear", style="Plain.TButton", command=self.clear)
-        self.predict_button = ttk.Button(parent, text="Predict", style="Main.TButton", command=self.predict)
-        self.clear_button.grid(row=1, column=0, sticky="ew", pady=(12, 0), padx=(0, 6))
-        self.predict_button.grid(row=1, column=1, sticky="ew", pady=(12, 0), padx=(6, 0))
-        parent.columnconfigure((0, 1), weight=1)
+    def show_keys(self) -> None:
+        """All keys, in a window of their own."""
+        window = tk.Toplevel(self.root, background=CARD, padx=self.look.px(MARGIN), pady=self.look.px(MARGIN))
+        window.title("Keys")
+        window.transient(self.root)
+        window.bind("<Escape>", lambda _: window.destroy())
+        for row, command in enumerate(self.commands):
+            for column, text in enumerate((command.keys, command.text)):
+                cell = tk.Label(window, text=text, font=self.look.font(13), background=CARD, foreground=TEXT)
+                cell.grid(row=row, column=column, sticky="w", padx=self.look.px(8))
+        window.focus_set()
 
-    def _build_result(self, parent: tk.Frame) -> None:
-        self.digit_label = tk.Label(
-            parent, font=("TkDefaultFont", -76, "bold"), width=2, pady=0, background=PAGE, foreground=ACCENT
-        )
-        self.digit_label.grid(row=0, column=0, sticky="w")
-        side = SIDE * PREVIEW_ZOOM
-        frame = tk.Frame(parent, background=PAGE)
-        frame.grid(row=0, column=1, sticky="e")
-        self.preview = tk.PhotoImage(master=self.root, width=side, height=side)
-        tk.Label(frame, image=self.preview, borderwidth=0).pack(anchor="e")
-        caption = {"font": ("TkDefaultFont", -10), "background": PAGE, "foreground": FAINT}
-        tk.Label(frame, text="what the network sees", **caption).pack(anchor="e", pady=(4, 0))
-        parent.columnconfigure(1, weight=1)
+    def _commands(self) -> list[Command]:
+        drawing = self.session.drawing
 
-    def _build_bars(self, parent: tk.Frame) -> None:
-        self.bars = tk.Canvas(
-            parent,
-            width=BAR_LEFT + BAR_LENGTH + 60,
-            height=BAR_ROW * DIGITS,
-            background=PAGE,
-            highlightthickness=0,
-        )
-        self.bars.grid(row=1, column=0, columnspan=2, sticky="w", pady=(10, 0))
+        def turn(switch: tk.BooleanVar) -> None:
+            switch.set(not switch.get())
 
-    def _paint(self, piece: Stroke) -> None:
-        paint(self.ink, piece, PEN)
-        self.canvas.itemconfigure(self.hint, state="hidden" if self.drawing.strokes else "normal")
-        self.sheet.configure(data=_ppm(self.ink, CARD, TEXT), format="PPM")
+        return [
+            Command("Ctrl+Z", ("<Control-z>",), "undo", lambda _: self._edit(drawing.undo)),
+            Command("Ctrl+Y", ("<Control-y>", "<Control-Z>"), "redo", lambda _: self._edit(drawing.redo)),
+            Command("Del", ("<Delete>", "<Escape>"), "clear", lambda _: self._edit(drawing.clear)),
+            Command("F1", ("<F1>", "<question>"), "all keys", lambda _: self.show_keys()),
+            Command("0-9", DIGIT_KEYS, "save as a sample", lambda event: self.save(int(event.keysym[-1]))),
+            Command("Ctrl+O", ("<Control-o>",), "open a picture", lambda _: self.open_drawing()),
+            Command("Ctrl+L", ("<Control-l>",), "open a model", lambda _: self.open_model()),
+            Command("M", ("<m>",), "next model", lambda _: self._next_model()),
+            Command("C", ("<c>",), "compare two models", lambda _: turn(self.comparing)),
+            Command("A", ("<a>",), "attention of an attention model", lambda _: turn(self.with_attention)),
+            Command("+", ("<plus>", "<KP_Add>"), "thicker pen", lambda _: self._change_pen(PEN_STEP)),
+            Command("-", ("<minus>", "<KP_Subtract>"), "thinner pen", lambda _: self._change_pen(-PEN_STEP)),
+            Command("Ctrl+Q", ("<Control-q>",), "quit", lambda _: self.root.destroy()),
+        ]
 
-    def _on_release(self, _event: tk.Event) -> None:
-        self._paint(self.drawing.release())
-        self.predict()
+    def _bind(self) -> None:
+        for command in self.commands:
+            for event in command.events:
+                self.root.bind(event, command.run)
+        self.pen.trace_add("write", lambda *_: self._pen_changed())
+        self.comparing.trace_add("write", lambda *_: self._compare())
+        self.with_attention.trace_add("write", lambda *_: self._show())
 
-    def _show(self, picture: np.ndarray) -> None:
-        zoomed = np.repeat(np.repeat(picture, PREVIEW_ZOOM, axis=0), PREVIEW_ZOOM, axis=1)
-        self.preview.configure(data=_ppm(zoomed, TEXT, CARD), format="PPM")
-        self.digit_label.configure(text="" if self.digit is None else self.digit)
-        self.bars.delete("all")
-        shares = np.zeros(DIGITS) if self.probabilities is None else self.probabilities
-        for digit, share in enumerate(shares):
-            self._show_bar(digit, float(share), best=digit == self.digit)
+    def _tools(self) -> tk.Frame:
+        """The row of buttons."""
+        row, drawing = tk.Frame(self.root, background=PAGE), self.session.drawing
+        actions = {
+            "Undo": lambda: self._edit(drawing.undo),
+            "Redo": lambda: self._edit(drawing.redo),
+            "Clear": lambda: self._edit(drawing.clear),
+            "Picture ...": self.open_drawing,
+            "Model ...": self.open_model,
+        }
+        self.buttons = {
+            caption: ttk.Button(row, text=caption, command=run, takefocus=False)
+            for caption, run in actions.items()
+        }
+        save = ttk.Menubutton(row, text="Save as", takefocus=False)
+        self.classes = tk.Menu(save, tearoff=False, font=self.look.font(13))
+        save.configure(menu=self.classes)
+        tk.Label(row, text="Pen", font=self.look.font(13), background=PAGE, foreground=TEXT)
+        pen = ttk.Scale(row, from_=THINNEST, to=THICKEST, variable=self.pen, takefocus=False)
+        pen.configure(length=self.look.px(90))
+        ttk.Checkbutton(row, text="Compare", variable=self.comparing, takefocus=False)
+        self.attention_button = ttk.Checkbutton(row, text="Attention", variable=self.with_attention)
+        for widget in row.winfo_children():
+            widget.pack(side="left", padx=(0, self.look.px(6)))
+        return row
 
-    def _show_bar(self, digit: int, share: float, best: bool) -> None:
-        y, right = BAR_ROW * (digit + 0.5), BAR_LEFT + BAR_LENGTH
-        font, colour = ("TkDefaultFont", -14, "bold" if best else "normal"), ACCENT if best else TEXT
-        self.bars.create_text(0, y, text=digit, anchor="w", font=font, fill=colour)
-        self._bar(y, right, TRACK)
-        if share * BAR_LENGTH >= 1:
-            self._bar(y, BAR_LEFT + share * BAR_LENGTH, ACCENT if best else PALE)
-        if self.probabilities is not None:
-            self.bars.create_text(right + 60, y, text=f"{share:.0%}", anchor="e", font=font, fill=colour)
+    def _arrange(self, tools: tk.Frame) -> None:
+        """The sheet takes what room the panels leave, and all of the height."""
+        gap = self.look.px(12)
+        tools.grid(row=0, column=0, columnspan=3, sticky="w")
+        self.sheet.frame.grid(row=1, column=0, sticky="nsew", pady=gap)
+        for column, panel in enumerate(self.panels, start=1):
+            panel.frame.grid(row=1, column=column, sticky="nsew", pady=gap, padx=(2 * gap, 0))
+        self.status.grid(row=2, column=0, columnspan=3, sticky="ew")
+        self.root.rowconfigure(1, weight=1)
+        self.root.columnconfigure(0, weight=3, minsize=self.look.px(120))
+        self.root.columnconfigure(1, weight=1)
+        self._show_second(False)
+        self.root.update_idletasks()  # so that the buttons know their width
+        width = tools.winfo_reqwidth() + 2 * self.look.px(MARGIN)
+        self.root.minsize(width, self.look.px(LEAST_HEIGHT))
 
-    def _bar(self, y: float, right: float, colour: str) -> None:
-        top, bottom = y - BAR_HEIGHT / 2, y + BAR_HEIGHT / 2
-        self.bars.create_rectangle(BAR_LEFT, top, right, bottom, fill=colour, width=0)
+    def _try(self, action: Callable[[], None]) -> None:
+        """Does what the user asked for; if it cannot be done, the line at the bottom says why."""
+        self.say("")
+        try:
+            action()
+        except InputError as error:
+            self.say(str(error), warning=True)
 
+    def _edit(self, action: Callable[[], None]) -> None:
+        """Changes what is on the sheet as a whole."""
+        self._try(action)
+        self.sheet.repaint()
+        self._changed()
 
-def _place(event: tk.Event) -> Point:
-    """The middle of the pixel that the mouse is in."""
-    return event.x - BORDER + 0.5, event.y - BORDER + 0.5
+    def _pen_changed(self) -> None:
+        self.sheet.pen = self.pen.get()
+        self.sheet.repaint()
 
+    def _change_pen(self, step: float) -> None:
+        self.pen.set(min(max(self.pen.get() + step, THINNEST), THICKEST))
 
-def _ppm(ink: np.ndarray, paper: str, full: str) -> bytes:
-    """Ink (height, width) in [0, 1] as a PPM picture, in colours from that of paper to that of full ink."""
-    ends = np.array([list(bytes.fromhex(colour[1:])) for colour in (paper, full)], np.float64)
-    palette = np.rint(ends[0] + np.linspace(0, 1, 256)[:, None] * (ends[1] - ends[0])).astype(np.uint8)
-    height, width = ink.shape
-    return b"P6 %d %d 255\n" % (width, height) + palette[np.rint(ink * 255).astype(np.uint8)].tobytes()
+    def _choose(self, place: int, number: int) -> None:
+        self.session.choose(place, list(self.session.models)[number])
+        self._models_changed()
+
+    def _next_model(self) -> None:
+        self._choose(0, (self.panels[0].models.current() + 1) % len(self.session.models))
+
+    def _compare(self) -> None:
+        on = self.comparing.get()
+        self.session.compare(on)
+        self._show_second(on)
+        self._models_changed()
+
+    def _show_second(self, on: bool) -> None:
+        second = self.panels[1].frame
+        if on:
+            second.grid()
+        else:
+            second.grid_remove()
+        self.root.columnconfigure(2, weight=int(on))
+
+    def _models_changed(self) -> None:
+        """What depends on which models there are, and on which are asked."""
+        paths = list(self.session.models)
+        asked = [self.session.models[path] for path in self.session.asked]
+        for panel, path in zip(self.panels, self.session.asked, strict=False):
+            panel.offer([str(path) for path in paths], paths.index(path))
+        self.classes.delete(0, "end")
+        for label, name in enumerate(asked[0].class_names):
+            self.classes.add_command(label=name, command=partial(self.save, label))
+        with_attention = any(isinstance(model, AttentionPool) for model in asked)
+        self.attention_button.configure(state="normal" if with_attention else "disabled")
+        self._changed()
+
+    def _changed(self) -> None:
+        """What is drawn or who is asked has changed: there is a new question."""
+        self._stale = True
+        if self._timer is None:
+            self._timer = self.root.after(DELAY, self._turn)
+
+    def _turn(self) -> None:
+        """Shows the answer if there is one, asks if there is something new, and comes back for the answer."""
+        self._timer = None
+        if self._asked is not None and self._asked.done():
+            answered, self._asked = self._asked, None
+            self.recognitions = answered.result()
+            self._show()
+        if self._asked is None and self._stale:
+            self._stale = False
+            self._asked = self._thread.submit(self.session.question().answers)
+        if self._asked is not None:
+            self._timer = self.root.after(DELAY, self._turn)
+
+    def _show(self) -> None:
+        for panel, recognition in zip(self.panels, self.recognitions, strict=False):
+            panel.show(recognition, self.with_attention.get())

@@ -15,7 +15,7 @@ REQUIRED = ("epoch", "loss", "seconds")
 OPTIONAL = ("val_loss", "val_accuracy", "test_accuracy", "learning_rate")
 COLUMNS = REQUIRED + OPTIONAL
 
-PROGRAMS = {
+PROGRAMS = {  # whose default logs have these names
     "training_loss_c": "mnist_mlp",
     "training_loss_cnn": "mnist_cnn",
     "training_loss_attention": "mnist_attention_pool",
@@ -36,9 +36,9 @@ class TrainingLog:
     learning_rate: np.ndarray
 
     @property
-    def name(self) -> str:
-        """The program a default log belongs to, otherwise the file's name without its ending."""
-        return PROGRAMS.get(self.path.stem, self.path.stem)
+    def elapsed(self) -> np.ndarray:
+        """Seconds from the start to the end of each epoch."""
+        return np.cumsum(self.seconds)
 
 
 def read_log(path: Path) -> TrainingLog:

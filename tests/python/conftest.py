@@ -41,6 +41,18 @@ def runs(build: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run
 
 
 @pytest.fixture(scope="session")
+def drawing_model(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model for drawn digits: it has seen digits shifted, turned, scaled and bent."""
+    folder = tmp_path_factory.mktemp("drawing")
+    options = "--filters 16 --epochs 8 --optimizer adam --lr 0.002 --schedule one-cycle --augment"
+    augment = "shift=1,rotate=10,scale=0.1,shear=0.1,elastic=5:30"
+    files = ["--data-dir", DATA, "--output", folder / "drawing.bin", "--log", folder / "log.txt"]
+    command = [build / "mnist_cnn", "--quiet", *options.split(), augment, *files]
+    subprocess.run(command, check=True, cwd=folder)
+    return folder / "drawing.bin"
+
+
+@pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the first 600 images of MNIST."""
     return small_mnist(tmp_path_factory.mktemp("small") / "data")

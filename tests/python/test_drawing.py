@@ -3,7 +3,9 @@
 import math
 from itertools import pairwise
 
-from drawing import STEP, Drawing
+import numpy as np
+
+from drawing import STEP, Content, Drawing
 
 
 def test_a_click_is_a_dot_even_at_0_0() -> None:
@@ -37,8 +39,68 @@ def test_the_mouse_without_the_button_draws_nothing() -> None:
     assert drawing.move(5, 5) == [] and drawing.release() == [] and drawing.strokes == []
 
 
-def test_clear() -> None:
+def drawn(*dots: float) -> Drawing:
+    drawing = Drawing()
+    for place in dots:
+        drawing.press(place, place)
+        drawing.release()
+    return drawing
+
+
+def firsts(drawing: Drawing) -> list[float]:
+    """Where each stroke begins."""
+    return [stroke[0][0] for stroke in drawing.strokes]
+
+
+def test_clear_while_the_pen_is_down() -> None:
     drawing = Drawing()
     drawing.press(1, 1)
     drawing.clear()
     assert drawing.strokes == [] and drawing.move(2, 2) == []
+
+
+def test_undo_and_redo_step_by_step() -> None:
+    drawing, shown = drawn(1, 2), []
+    drawing.clear()
+    for step in (*[drawing.undo] * 4, *[drawing.redo] * 4):
+        step()
+        shown.append(firsts(drawing))
+    assert shown == [[1, 2], [1], [], [], [1], [1, 2], [], []]
+
+
+def test_a_stroke_after_undo_forgets_what_was_undone() -> None:
+    drawing = drawn(1, 2)
+    drawing.undo()
+    drawing.press(3, 3)
+    drawing.redo()
+    assert firsts(drawing) == [1, 3]
+
+
+def test_undo_while_the_pen_is_down_takes_the_whole_stroke() -> None:
+    drawing = drawn(1)
+    drawing.press(2, 2)
+    drawing.move(9, 9)
+    drawing.undo()
+    assert firsts(drawing) == [1] and drawing.move(5, 5) == []
+    drawing.redo()
+    assert firsts(drawing) == [1, 2] and drawing.strokes[1][-1] == (9, 9)
+
+
+def test_clearing_an_empty_sheet_is_no_step() -> None:
+    drawing = drawn(1)
+    drawing.clear()
+    drawing.clear()
+    drawing.undo()
+    assert firsts(drawing) == [1]
+
+
+def test_a_stroke_takes_the_place_of_a_picture() -> None:
+    drawing, ink = drawn(1), np.ones((2, 3))
+    drawing.put(Content([], ink))
+    assert drawing.strokes == [] and drawing.content.ink is ink
+    drawing.press(2, 2)
+    assert firsts(drawing) == [2] and drawing.content.ink is None
+    drawing.undo()
+    assert drawing.content.ink is ink
+    drawing.undo()
+    assert firsts(drawing) == [1] and drawing.content.ink is None

@@ -1,28 +1,60 @@
 """The pictures of the README can be made again."""
 
+import subprocess
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from conftest import Run
-from support import error_line, run_tool
+from support import BUILD, DATA, GOOD_LOG, error_line, run_tool
 from virtual_display import SECONDS_TO_START
 
 PROGRAM = "make_pictures"
 
 
-def test_makes_both(display: str, runs: dict[str, Run], tmp_path: Path) -> None:
+def test_makes_all(display: str, runs: dict[str, Run], tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
-    for program, run in runs.items():
-        (tmp_path / "logs" / f"{program}.txt").write_text(run.log.read_text())
-    options = ("--model", runs["mnist_mlp"].model, "--digit", 0, "--folder", "pictures")
-    result = run_tool(PROGRAM, *options, cwd=tmp_path, DISPLAY=None)
+    (tmp_path / "logs" / "training_loss_c.txt").write_text(runs["mnist_mlp"].log.read_text())
+    models = ["--model", runs["mnist_mlp"].model, "--attention-model", runs["mnist_attention_pool"].model]
+    options = ["--digit", 0, "--folder", "pictures", "--build-dir", BUILD, "--data-dir", DATA]
+    result = run_tool(PROGRAM, *models, *options, cwd=tmp_path, DISPLAY=None)
     assert (result.returncode, result.stderr) == (0, "")
     assert "drawn 0, recognised 0" in result.stdout
-    with Image.open(tmp_path / "pictures" / "recognizer.png") as picture:
-        assert picture.width > 500 and len(picture.getcolors(maxcolors=1 << 20)) > 50
-    with Image.open(tmp_path / "pictures" / "training_comparison.png") as picture:
-        assert picture.width > 1000
+    names = ["attention", "recognizer", "report", "seeds", "training_comparison"]
+    assert sorted(path.stem for path in (tmp_path / "pictures").iterdir()) == names
+    for name in names:
+        with Image.open(tmp_path / "pictures" / f"{name}.png") as picture:
+            assert picture.width > (500 if name == "recognizer" else 1000)
+            assert len(picture.convert("RGB").getcolors(maxcolors=1 << 20)) > 50
+
+
+def test_makes_one(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.txt").write_text(GOOD_LOG)
+    result = run_tool(PROGRAM, "training_comparison", "--folder", "pictures", cwd=tmp_path)
+    assert (result.stdout, result.stderr) == ("wrote pictures/training_comparison.png\n", "")
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["training_comparison.png"]
+
+
+def test_unknown_picture(tmp_path: Path) -> None:
+    said = error_line(run_tool(PROGRAM, "sunset", cwd=tmp_path), PROGRAM, status=2)
+    names = "recognizer, training_comparison, seeds, report, attention"
+    assert said == f"NAME: found 'sunset', expected one of {names} (see --help)"
+    assert not list(tmp_path.iterdir())
+
+
+def test_programs_that_are_not_built_or_fail(tmp_path: Path) -> None:
+    def said() -> str:
+        return error_line(
+            run_tool(PROGRAM, "seeds", "--build-dir", ".", "--folder", ".", cwd=tmp_path), PROGRAM
+        )
+
+    expected = "expected a built program; build it with: tools/run.sh mnist_mlp --help"
+    assert said() == f"mnist_mlp: no such file or directory, {expected}"
+    (tmp_path / "mnist_mlp").write_text("#!/bin/sh\necho 'no data' >&2\nexit 1\n")
+    (tmp_path / "mnist_mlp").chmod(0o755)
+    assert said() == "mnist_mlp: failed (no data), expected a run that ends well"
 
 
 def test_without_a_model(tmp_path: Path) -> None:
@@ -30,15 +62,20 @@ def test_without_a_model(tmp_path: Path) -> None:
     assert said.startswith("mnist_model.bin: no such file, expected a trained model")
 
 
-def test_without_xvfb(runs: dict[str, Run], tmp_path: Path) -> None:
-    options = ("--model", runs["mnist_mlp"].model, "--folder", "pictures")
-    said = error_line(run_tool(PROGRAM, *options, cwd=tmp_path, PATH=str(tmp_path)), PROGRAM)
-    assert said == "Xvfb: not installed, expected the Debian package xvfb (or a display in $DISPLAY)"
+def without_xvfb(runs: dict[str, Run], folder: Path) -> subprocess.CompletedProcess[str]:
+    options = ("recognizer", "--model", runs["mnist_mlp"].model, "--folder", "pictures")
+    return run_tool(PROGRAM, *options, cwd=folder, PATH=str(folder))
 
 
-def test_xvfb_that_does_not_start(runs: dict[str, Run], tmp_path: Path) -> None:
-    (tmp_path / "Xvfb").write_text("#!/bin/sh\nexit 1\n")
-    (tmp_path / "Xvfb").chmod(0o755)
-    options = ("--model", runs["mnist_mlp"].model, "--folder", "pictures")
-    said = error_line(run_tool(PROGRAM, *options, cwd=tmp_path, PATH=str(tmp_path)), PROGRAM)
-    assert said == f"Xvfb: no display within {SECONDS_TO_START} s, expected a server that starts"
+@pytest.mark.parametrize("there", [False, True])
+def test_without_a_display(there: bool, runs: dict[str, Run], tmp_path: Path) -> None:
+    """Xvfb is not there, or does not start."""
+    if there:
+        (tmp_path / "Xvfb").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "Xvfb").chmod(0o755)
+    said = error_line(without_xvfb(runs, tmp_path), PROGRAM)
+    assert said == (
+        f"Xvfb: no display within {SECONDS_TO_START} s, expected a server that starts"
+        if there
+        else "Xvfb: not installed, expected the Debian package xvfb (or a display in $DISPLAY)"
+    )

@@ -1,14 +1,22 @@
 """The comparison plot, run as a user does, without a display."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import plot_comparison
-from support import GOOD_LOG, LOG_HEADER, error_line, run_tool
+from comparison_figure import draw_comparison, is_wide, summary_row
+from figure_style import SERIES
+from run_groups import group_runs
+from support import GOOD_LOG, LOG_HEADER, TOOLS, error_line, run_tool
 from training_log import read_log
 
 PROGRAM = "plot_comparison"
@@ -30,11 +38,11 @@ def run(folder: Path, *args: object) -> object:
 def test_all_logs_there_are(folder: Path) -> None:
     result = run(folder)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "wrote training_comparison.png: mnist_mlp, mnist_cnn\n"
+    assert result.stdout == "wrote training_comparison.png: mnist_mlp; mnist_cnn\n"
     with Image.open(folder / "training_comparison.png") as picture:
         assert picture.format == "PNG" and picture.width > 1000
         colours = {colour for _, colour in picture.convert("RGB").getcolors(maxcolors=1 << 20)}
-    assert {tuple(bytes.fromhex(colour[1:])) for colour in plot_comparison.COLOURS[:2]} <= colours
+    assert {tuple(bytes.fromhex(colour[1:])) for colour in SERIES[:2]} <= colours
     assert sorted(path.name for path in folder.iterdir()) == ["logs", "training_comparison.png"]
 
 
@@ -55,7 +63,11 @@ def test_a_bad_log_leaves_the_old_picture(folder: Path) -> None:
 
 def test_missing_logs(tmp_path: Path) -> None:
     said = error_line(run(tmp_path), PROGRAM)
-    assert said == "logs: no *.txt file there, expected a training log; make one with: tools/run.sh mnist_mlp"
+    expected = "expected a training log; make one with: tools/run.sh mnist_mlp"
+    assert said == f"logs: no *.txt or *.csv file there, {expected}"
+    (tmp_path / "empty").mkdir()
+    said = error_line(run(tmp_path, "empty"), PROGRAM)
+    assert said.startswith("empty: no *.txt or *.csv file there, expected a training log")
     said = error_line(run(tmp_path, "none.txt"), PROGRAM)
     assert said == "none.txt: no such file or directory, expected a training log"
 
@@ -69,16 +81,43 @@ def test_unwritable_output(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["logs", "taken.png"]
 
 
-def test_wrong_usage(folder: Path) -> None:
-    said = error_line(run(folder, "--output", "plot.docx"), PROGRAM, status=2)
-    assert said == "--output: found 'plot.docx', expected a name that ends in .png, .pdf or .svg (see --help)"
-    said = error_line(run(folder, "--frobnicate"), PROGRAM, status=2)
-    assert said == "unrecognized arguments: --frobnicate (see --help)"
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--output", "a.docx"], "--output: found 'a.docx', expected a name that ends in .png, .pdf or .svg"),
+        (["--frobnicate"], "unrecognized arguments: --frobnicate"),
+        (["--for", "3"], "--for: found without --live, expected both"),
+        (["--live", "--for", "0"], "--for: found '0', expected a number above 0"),
+        (["--live", "--for", "soon"], "--for: found 'soon', expected a number above 0"),
+        (["--live", "--for", "nan"], "--for: found 'nan', expected a number above 0"),
+        (
+            ["--group", "("],
+            "--group: found '(' (missing ), unterminated subpattern at position 0),"
+            " expected a regular expression",
+        ),
+    ],
+)
+def test_wrong_usage(
+    options: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [PROGRAM, *options])
+    with pytest.raises(SystemExit) as stopped:
+        plot_comparison.parse_options()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"{PROGRAM}: error: {said} (see --help)\n"
+
+
+def test_labels(folder: Path) -> None:
+    result = run(folder, "--labels", "wide,deep")
+    assert result.stdout == "wrote training_comparison.png: wide; deep\n"
+    said = error_line(run(folder, "--labels", "wide"), PROGRAM)
+    assert said == "--labels: 1 labels, expected 2, for mnist_mlp, mnist_cnn"
 
 
 def test_help(folder: Path) -> None:
     result = run(folder, "--help")
-    assert result.returncode == 0 and all(option in result.stdout for option in ("--output", "--show", "LOG"))
+    options = ("LOG", "--output", "--show", "--x", "--labels", "--group", "--live", "--for")
+    assert result.returncode == 0 and all(option in result.stdout for option in options)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
@@ -103,24 +142,122 @@ def test_show_opens_a_window(folder: Path, display: str, monkeypatch: pytest.Mon
     assert titles == ["Training comparison"] and (folder / "training_comparison.png").stat().st_size > 10_000
 
 
-def test_runs_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "run.txt").write_text(GOOD_LOG)
-    paths = [tmp_path / name / "run.txt" for name in ("a", "b")]
-    assert plot_comparison.names([read_log(path) for path in paths]) == [f"run ({path})" for path in paths]
+def test_live_follows_a_run_until_ctrl_c(tmp_path: Path) -> None:
+    """From before there is a log, through one that grows, to another one."""
+    command = [sys.executable, TOOLS / "plot_comparison.py", "runs", "--live"]
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as tool:
+        sizes = []
+        header, first, second = GOOD_LOG.splitlines(keepends=True)
+        for name, text in [("a", header + first), ("a", header + first + second), ("b", GOOD_LOG)]:
+            (tmp_path / "new").write_text(text)
+            (tmp_path / "runs").mkdir(exist_ok=True)
+            (tmp_path / "new").replace(tmp_path / "runs" / f"{name}.txt")
+            assert tool.stdout.readline().startswith("wrote training_comparison.png: a")
+            sizes.append((tmp_path / "training_comparison.png").stat().st_size)
+        tool.send_signal(signal.SIGINT)
+        rest = tool.communicate(timeout=20)
+    assert (tool.returncode, *rest) == (130, "", "") and len(set(sizes)) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "training_comparison.png"]
 
 
-def test_summary(folder: Path) -> None:
-    log = read_log(folder / "logs" / "training_loss_c.txt")
-    assert plot_comparison.summary_row("mlp", log) == ("mlp", "2", "0.4000", "92.50%", "2.00", "4.00")
+def test_live_ends_when_its_time_is_up(tmp_path: Path) -> None:
+    start = time.monotonic()
+    result = run(tmp_path, "--live", "--for", 0.5)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "") and not list(tmp_path.iterdir())
+    assert 0.5 <= time.monotonic() - start < 20
+
+
+def test_live_in_a_window_ends_with_it(folder: Path, display: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import pyplot
+
+    stays_open, windows = plot_comparison.stays_open, []
+
+    def close_at_the_second_look(figure: Figure) -> bool:
+        windows.append((figure.canvas.manager.get_window_title(), len(figure.axes)))
+        assert len(windows) < 3
+        if len(windows) == 2:
+            pyplot.close(figure)
+        return stays_open(figure)
+
+    monkeypatch.setattr(plot_comparison, "stays_open", close_at_the_second_look)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [PROGRAM, "--live", "--for", "60"])
+    plot_comparison.main()
+    assert windows == [("Training comparison", 5)] * 2 and (folder / "training_comparison.png").exists()
+
+
+def write_seeds(folder: Path) -> list[Path]:
+    """Two runs of other losses and accuracies, the second an epoch longer."""
+    paths = [folder / "net_seed1.txt", folder / "net_seed2.txt"]
+    paths[0].write_text(LOG_HEADER + "1,0.8,2,0.9,0.7,0.6,0.01\n2,0.4,2,0.5,0.8,0.7,0.01\n")
+    paths[1].write_text(
+        LOG_HEADER + "1,1.0,4,1.1,0.6,0.5,0.01\n2,0.6,4,0.4,0.7,0.6,0.01\n3,0.2,4,0.6,0.9,0.9,0.01\n"
+    )
+    return paths
+
+
+@pytest.mark.parametrize(("x", "places"), [("epoch", [1, 2]), ("seconds", [3, 6])])
+def test_panels(x: str, places: list[float], tmp_path: Path) -> None:
+    """What is drawn: means, bands, dashed validation, by epoch or by mean seconds."""
+    figure = Figure()
+    draw_comparison(figure, group_runs([read_log(path) for path in write_seeds(tmp_path)]), x)
+    loss, accuracy, seconds, progress, table = figure.axes
+    titles = [axes.get_title(loc="left") for axes in figure.axes[:4]]
+    fourth = {"epoch": "Seconds in all", "seconds": "Epochs"}[x]
+    assert titles == [
+        "Loss (validation: dashed)",
+        "Test accuracy (validation: dashed)",
+        "Seconds an epoch",
+        fourth,
+    ]
+    assert {axes.get_xlabel() for axes in figure.axes[:4]} == {x}
+    drawn = [(line.get_linestyle(), line.get_ydata().round(6).tolist()) for line in loss.lines]
+    assert drawn == [("-", [0.9, 0.5]), ("--", [1.0, 0.45])]
+    assert [line.get_ydata().round(6).tolist() for line in accuracy.lines] == [[0.55, 0.65], [0.65, 0.75]]
+    assert all(line.get_xdata().tolist() == places for axes in figure.axes[:4] for line in axes.lines)
+    band = loss.collections[0].get_paths()[0].vertices
+    assert {(px, py) for px, py in band.round(6).tolist()} == set(
+        zip(places * 2, [0.8, 0.4, 1.0, 0.6], strict=True)
+    )
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["net, 2 runs"]
+    assert progress.lines[0].get_ydata().tolist() == ([3, 6] if x == "epoch" else [1, 2])
+    cells = table.tables[0].get_celld()
+    assert cells[1, 4].get_text().get_text() == "80.00 % (70.00 %–90.00 %)"
+    assert seconds.get_ylim()[0] == 0
+
+
+def test_logs_without_accuracy_say_how_to_get_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(LOG_HEADER + "1,0.8,2,nan,nan,nan,0.01\n")
+    figure = Figure()
+    draw_comparison(figure, group_runs([read_log(path)]))
+    assert "--test-each-epoch" in figure.axes[1].texts[0].get_text()
+    assert figure.axes[0].get_title(loc="left") == "Loss"
+
+
+def test_summary(folder: Path, tmp_path: Path) -> None:
+    (one,) = group_runs([read_log(folder / "logs" / "training_loss_c.txt")])
+    assert summary_row(one) == ("mnist_mlp", "2", "0.4000", "-", "92.50 %", "2.00", "4.00")
+    (two,) = group_runs([read_log(path) for path in write_seeds(tmp_path)])
+    assert summary_row(two) == (
+        "net, 2 runs",
+        "2 (2–3)",
+        "0.3000 (0.2000–0.4000)",
+        "0.4500 (0.4000–0.5000)",
+        "80.00 % (70.00 %–90.00 %)",
+        "3.00 (2.00–4.00)",
+        "8.00 (4.00–12.00)",
+    )
 
 
 def test_runs_far_apart_need_a_logarithmic_axis() -> None:
     short, long, unknown = np.array([1.0, 2.0]), np.array([1.0, 1e6]), np.array([np.nan])
-    assert plot_comparison.is_wide([short, long]) and not plot_comparison.is_wide([long, long])
-    assert not plot_comparison.is_wide([short, unknown]) and not plot_comparison.is_wide([unknown])
-    assert not plot_comparison.is_wide([np.zeros(2), short])
+    assert is_wide([short, long]) and not is_wide([long, long])
+    assert not is_wide([short, unknown]) and not is_wide([unknown])
+    assert not is_wide([np.zeros(2), short])
 
 
 def test_runs_of_any_length_and_losses_that_are_not_numbers(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ TEST_CASE("Mlp: every gradient equals finite differences of the definition") {
     Case c(shape);
     const Batch batch = c.batch();
     c.model.forward(batch, team);
-    for (Tensor* t : c.model.tensors()) std::ranges::fill(t->grad, 7.0f);  // overwritten, not added to
+    for (Tensor* t : c.model.tensors()) t->grad.assign(t->value.size(), 7.0f);  // overwritten, not added to
     c.model.backward(batch, c.dlogits, team);
     const auto loss = [&] { return test::logit_loss(test::plain_mlp(c.model, batch, kSeed), c.dlogits); };
     for (Tensor* t : c.model.tensors()) {

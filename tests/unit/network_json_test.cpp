@@ -33,8 +33,7 @@ TEST_CASE("networks become JSON and come back") {
   for (const json& network : {kMlp, kCnn, kAttention}) {
     const AnyShape shape = network_shape(network, "file");
     CHECK(std::visit([](const auto& s) { return network_json(s); }, shape) == network);
-    SimpleRng rng(1);
-    AnyModel model = make_model(shape, rng);
+    AnyModel model = make_model(shape);
     std::size_t parameters = 0;
     std::visit(
         [&](auto& m) {

@@ -14,6 +14,8 @@
 
 namespace nn::cli {
 
+enum class Part { train, test };  // of a data set
+
 class DataSource {
  public:
   void add_options(CLI::App& app) {
@@ -39,6 +41,14 @@ class DataSource {
   std::pair<Dataset, Dataset> load(const std::string& executable) const {
     if (!file_.empty()) return load_safetensors_datasets(file_, options_);
     return load_train_and_test(folder(executable), options_);
+  }
+
+  // One of the two.
+  Dataset load(const std::string& executable, Part part) const {
+    if (!file_.empty()) {
+      return load_safetensors_dataset(file_, part == Part::train ? "train" : "test", options_);
+    }
+    return load_idx_dataset(folder(executable), part == Part::train ? "train" : "t10k", options_);
   }
 
   // The file or the folder.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nn/cli/checkpoint_folder.hpp"
+#include "nn/cli/commands.hpp"
 #include "nn/cli/data_source.hpp"
 #include "nn/cli/interrupt.hpp"
 #include "nn/cli/progress.hpp"
@@ -69,10 +70,12 @@ class MnistProgram {
     app.add_flag("--quiet", quiet, "print the test accuracy only");
   }
 
-  // Runs body() with the command line parsed; body returns the exit status.
+  // Runs body() with the command line parsed, or a subcommand; both return the exit status.
   int run(int argc, char** argv, const std::function<int()>& body) {
     executable_ = argv[0];
+    Commands commands(app, threads);
     return cli::run(app, argc, argv, [&] {
+      if (const std::optional<int> status = commands.run(executable_)) return *status;
       if (!config_.empty()) apply_settings(app, read_settings(config_), config_);
       if (!resume_.empty()) prepare_to_resume();
       check_paths();

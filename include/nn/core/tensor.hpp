@@ -36,7 +36,10 @@ struct Tensor {
   Tensor() = default;
   // All zeros. `shape` in row-major order; its product is the number of elements.
   Tensor(std::string name_, std::vector<std::size_t> shape_)
-      : name(std::move(name_)), shape(std::move(shape_)), value(elements()), grad(elements()) {}
+      : name(std::move(name_)), shape(std::move(shape_)), value(elements()) {}
+
+  // To be called before `grad` is written: whoever only runs a model forward does without the memory.
+  void make_grad() { grad.resize(value.size()); }
 
   std::size_t elements() const {
     return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());

@@ -13,6 +13,12 @@
 
 namespace nn {
 
+// Something to print on one line.
+inline bool is_class_name(std::string_view text) {
+  return !text.empty() &&
+         std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; });
+}
+
 // Spaces around a name and empty lines at the end do not count. `classes` names are expected; 0: any number.
 // Throws Error if there are more or fewer, or if a name is empty, given twice, or holds control characters.
 inline std::vector<std::string> load_class_names(const std::string& path, std::size_t classes) {
@@ -32,9 +38,7 @@ inline std::vector<std::string> load_class_names(const std::string& path, std::s
                             ", expected the name of a class, each once, one a line");
     };
     if (name.empty()) refuse("is empty");
-    if (std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; })) {
-      refuse("holds control characters");
-    }
+    if (!is_class_name(name)) refuse("holds control characters");
     if (std::ranges::find(names, name) != names.end()) refuse("has " + name + " again");
     if (names.size() == 256) throw Error(path, "more than 256 names, expected one for each class");
     names.push_back(name);

@@ -1,6 +1,8 @@
 // Model files in the style of mlp.c: int32 sizes and float64 values, little-endian, nothing else.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -49,38 +51,42 @@ class BinWriter {
 class BinReader {
  public:
   // Throws Error if the file cannot be read.
-  explicit BinReader(const std::string& path) : path_(path), bytes_(read_file(path)) {}
+  explicit BinReader(const std::string& path) : file_(path) {}
 
-  std::size_t file_size() const { return bytes_.size(); }
-  const std::string& path() const { return path_; }
+  std::size_t file_size() const { return file_.size(); }
+  const std::string& path() const { return file_.path(); }
 
   // The int32 at a byte offset, as a size; 0 (which no size is) if it is negative or past the end.
   std::size_t size_at(std::size_t offset) const {
     std::int32_t value = 0;
-    if (offset + sizeof value <= bytes_.size()) std::memcpy(&value, bytes_.data() + offset, sizeof value);
+    if (offset + sizeof value <= file_size()) file_.read_at(offset, &value, sizeof value);
     return value > 0 ? static_cast<std::size_t>(value) : 0;
   }
   void skip_sizes(std::size_t count) { offset_ += 4 * count; }
 
-  // The next values. The caller has checked the file's size; throws Error if one is not a finite number.
+  // The next values, read in parts: as float64 they would take more memory than the model. The caller has
+  // checked the file's size; throws Error if one is not a finite number.
   template <class T>
   void values(std::span<T> out) {
-    for (T& v : out) {
-      double value;
-      std::memcpy(&value, bytes_.data() + offset_, sizeof value);
-      v = static_cast<T>(value);
-      if (!std::isfinite(v)) {
-        throw Error(path_, "weight " + std::to_string(value) + " at byte " + std::to_string(offset_) +
-                               ", expected a finite number");
+    std::array<double, 2048> part;
+    for (std::size_t first = 0; first < out.size(); first += part.size()) {
+      const std::size_t count = std::min(part.size(), out.size() - first);
+      file_.read_at(offset_, part.data(), count * sizeof(double));
+      for (std::size_t i = 0; i < count; ++i) {
+        out[first + i] = static_cast<T>(part[i]);
+        if (!std::isfinite(out[first + i])) {
+          throw Error(path(), "weight " + std::to_string(part[i]) + " at byte " +
+                                  std::to_string(offset_ + i * sizeof(double)) +
+                                  ", expected a finite number");
+        }
       }
-      offset_ += sizeof value;
+      offset_ += count * sizeof(double);
     }
   }
   void tensor(Tensor& t) { values(std::span<float>(t.value)); }
 
  private:
-  std::string path_;
-  Bytes bytes_;
+  InputFile file_;
   std::size_t offset_ = 0;
 };
 

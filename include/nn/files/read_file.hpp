@@ -1,10 +1,13 @@
-// A whole file in memory.
+// Files to read from, in parts or whole.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,18 +35,55 @@ class Bytes {
   std::size_t size_ = 0;
 };
 
-// Throws Error if the file is missing, unreadable, or not a regular file.
-inline Bytes read_file(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) throw Error(path, "no such file");
-  if (!std::filesystem::is_regular_file(status)) throw Error(path, "not a regular file");
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw system_error(path, "cannot be read");
-  Bytes bytes(static_cast<std::size_t>(std::filesystem::file_size(path)));
-  if (std::fread(bytes.data(), 1, bytes.size(), file.get()) != bytes.size()) {
-    throw system_error(path, "cannot be read to its end");
+class InputFile {
+ public:
+  // Throws Error if the file is missing, unreadable, or not a regular file.
+  explicit InputFile(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), kHow)) {
+    if (descriptor_ < 0)
+      throw errno == ENOENT || errno == ENOTDIR ? Error(path, "no such file")
+                                                : system_error(path, "cannot be read");
+    struct stat status {};
+    const bool is_known = ::fstat(descriptor_, &status) == 0;
+    if (is_known && S_ISREG(status.st_mode)) {
+      size_ = static_cast<std::size_t>(status.st_size);
+      return;
+    }
+    ::close(descriptor_);
+    throw is_known ? Error(path, "not a regular file") : system_error(path, "cannot be read");
   }
+  ~InputFile() { ::close(descriptor_); }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::size_t size() const { return size_; }  // bytes
+
+  // Fills `out`, `size` bytes, from the byte `offset` on. Throws Error if the file does not have them.
+  void read_at(std::size_t offset, void* out, std::size_t size) const {
+    for (char* next = static_cast<char*>(out); size > 0;) {
+      const ssize_t got = ::pread(descriptor_, next, size, static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw system_error(path_, "cannot be read");
+      if (got == 0) throw Error(path_, "ends early, expected no change of the file while it is read");
+      next += got;
+      offset += static_cast<std::size_t>(got);
+      size -= static_cast<std::size_t>(got);
+    }
+  }
+
+ private:
+  static constexpr int kHow = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // does not wait for a pipe's other end
+
+  std::string path_;
+  int descriptor_;
+  std::size_t size_ = 0;
+};
+
+// A whole file in memory. Throws Error as InputFile does.
+inline Bytes read_file(const std::string& path) {
+  const InputFile file(path);
+  Bytes bytes(file.size());
+  file.read_at(0, bytes.data(), bytes.size());
   return bytes;
 }
 

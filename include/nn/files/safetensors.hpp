@@ -1,20 +1,14 @@
 // SafeTensors files, written and read. The format is defined in safetensors_header.hpp.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <cerrno>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
 #include <numeric>
 #include <span>
 #include <string>
@@ -23,6 +17,7 @@
 
 #include "nn/core/error.hpp"
 #include "nn/files/atomic_file.hpp"
+#include "nn/files/read_file.hpp"
 #include "nn/files/safetensors_header.hpp"
 
 namespace nn {
@@ -97,30 +92,26 @@ class SafetensorsWriter {
 class Safetensors {
  public:
   // Throws Error if the file cannot be read or if anything in its header is wrong.
-  explicit Safetensors(const std::string& path) : path_(path), file_(nullptr, std::fclose) {
+  explicit Safetensors(const std::string& path) : file_(path) {
     constexpr std::uint64_t largest_header = 100'000'000;  // as in the package
-    if (!std::filesystem::exists(path)) throw Error(path, "no such file");
-    if (!std::filesystem::is_regular_file(path)) throw Error(path, "not a regular file");
-    file_.reset(std::fopen(path.c_str(), "rb"));
-    if (!file_) throw system_error(path, "cannot be read");
-    const std::uint64_t size = std::filesystem::file_size(path);
+    const std::uint64_t size = file_.size();
     std::uint64_t length = 0;
     if (size < sizeof length) {
       throw Error(path, "only " + std::to_string(size) + " bytes long, expected a SafeTensors file");
     }
-    read_at(0, &length, sizeof length);
+    file_.read_at(0, &length, sizeof length);
     if (length > std::min(size - sizeof length, largest_header)) {
       throw Error(path, "announces a header of " + std::to_string(length) +
                             " bytes, expected a SafeTensors file, with one of at most " +
                             std::to_string(std::min(size - sizeof length, largest_header)));
     }
     std::string text(length, '\0');
-    read_at(sizeof length, text.data(), text.size());
+    file_.read_at(sizeof length, text.data(), text.size());
     data_offset_ = sizeof length + length;
     header_ = detail::parse_safetensors_header(path, text, size - data_offset_);
   }
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return file_.path(); }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   const std::map<std::string, SafetensorsInfo>& tensors() const { return header_.tensors; }  // by name
 
@@ -133,7 +124,7 @@ class Safetensors {
   void read(const std::string& name, std::span<const std::size_t> expected_shape, std::span<T> out) const {
     if (!std::ranges::equal(shape(name), expected_shape)) {
       throw detail::tensor_error(
-          path_, name, "has shape " + shape_text(shape(name)) + ", expected " + shape_text(expected_shape));
+          path(), name, "has shape " + shape_text(shape(name)) + ", expected " + shape_text(expected_shape));
     }
     assert(out.size() * sizeof(T) == info(name).end - info(name).begin ||
            dtype(name) != safetensors_dtype<T>);
@@ -154,34 +145,21 @@ class Safetensors {
     const SafetensorsInfo& tensor = info(name);
     if (tensor.dtype != safetensors_dtype<T>) {
       throw detail::tensor_error(
-          path_, name, "has dtype " + tensor.dtype + ", expected " + std::string(safetensors_dtype<T>));
+          path(), name, "has dtype " + tensor.dtype + ", expected " + std::string(safetensors_dtype<T>));
     }
     const std::size_t begin = tensor.begin + first * sizeof(T);
     assert(begin + out.size_bytes() <= tensor.end);
-    read_at(data_offset_ + begin, out.data(), out.size_bytes());
+    file_.read_at(data_offset_ + begin, out.data(), out.size_bytes());
   }
 
  private:
   const SafetensorsInfo& info(const std::string& name) const {
     const auto found = header_.tensors.find(name);
     if (found != header_.tensors.end()) return found->second;
-    throw Error(path_, "has no tensor \"" + name + "\" among its " + std::to_string(header_.tensors.size()));
+    throw Error(path(), "has no tensor \"" + name + "\" among its " + std::to_string(header_.tensors.size()));
   }
 
-  void read_at(std::size_t offset, void* out, std::size_t size) const {
-    for (char* next = static_cast<char*>(out); size > 0;) {
-      const ssize_t got = ::pread(::fileno(file_.get()), next, size, static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw system_error(path_, "cannot be read");
-      if (got == 0) throw Error(path_, "ends early, expected no change of the file while it is read");
-      next += got;
-      offset += static_cast<std::size_t>(got);
-      size -= static_cast<std::size_t>(got);
-    }
-  }
-
-  std::string path_;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+  InputFile file_;
   std::size_t data_offset_ = 0;
   detail::SafetensorsHeader header_;
 };

@@ -3,7 +3,6 @@
 
 #include <variant>
 
-#include "nn/core/rng.hpp"
 #include "nn/models/attention_pool.hpp"
 #include "nn/models/cnn.hpp"
 #include "nn/models/mlp.hpp"
@@ -13,11 +12,11 @@ namespace nn {
 using AnyShape = std::variant<MlpShape, CnnShape, AttentionShape>;
 using AnyModel = std::variant<Mlp, Cnn, AttentionPool>;
 
-// With weights drawn from `rng`.
-inline AnyModel make_model(const AnyShape& shape, SimpleRng& rng) {
-  if (const auto* mlp = std::get_if<MlpShape>(&shape)) return Mlp(*mlp, rng);
-  if (const auto* cnn = std::get_if<CnnShape>(&shape)) return Cnn(*cnn, rng);
-  return AttentionPool(std::get<AttentionShape>(shape), rng);
+// All parameters 0.
+inline AnyModel make_model(const AnyShape& shape) {
+  if (const auto* mlp = std::get_if<MlpShape>(&shape)) return Mlp(*mlp);
+  if (const auto* cnn = std::get_if<CnnShape>(&shape)) return Cnn(*cnn);
+  return AttentionPool(std::get<AttentionShape>(shape));
 }
 
 }  // namespace nn

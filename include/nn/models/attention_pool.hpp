@@ -43,6 +43,9 @@ namespace nn {
 
 class AttentionPool {
  public:
+  // All parameters 0: a file has others.
+  explicit AttentionPool(const AttentionShape& shape);
+
   // Xavier weights drawn from `rng`, biases 0.
   AttentionPool(const AttentionShape& shape, SimpleRng& rng);
 
@@ -346,7 +349,7 @@ class AttentionPool {
   Floats logits_;                           // (B, K)
 };
 
-inline AttentionPool::AttentionPool(const AttentionShape& a, SimpleRng& rng)
+inline AttentionPool::AttentionPool(const AttentionShape& a)
     : shape_(a),
       wp_("Wp", {a.grid().patch_pixels(), a.d_model}),
       bp_("bp", {a.d_model}),
@@ -370,6 +373,10 @@ inline AttentionPool::AttentionPool(const AttentionShape& a, SimpleRng& rng)
       blank_x_(a.tokens() * a.d_model),
       blank_uv_(a.tokens() * a.uv_columns()) {
   assert(a.height % a.patch == 0 && a.width % a.patch == 0 && a.d_model % a.heads == 0);
+  for (Tensor* t : tensors()) t->make_grad();
+}
+
+inline AttentionPool::AttentionPool(const AttentionShape& a, SimpleRng& rng) : AttentionPool(a) {
   const auto draw = [&](Tensor& t) { xavier_uniform(t, t.shape[0], t.shape[1], rng); };
   draw(wp_);
   start_positions(pos_, a.position, rng);

@@ -126,15 +126,14 @@ inline std::optional<AttentionShape> attention_in(const BinReader& file) {
 // Throws Error if the file is missing, is none of the three, is cut short, or holds a NaN.
 inline AnyModel load_bin(const std::string& path) {
   BinReader file(path);
-  SimpleRng any(1);  // the weights it draws are overwritten
   if (const auto shape = detail::mlp_in(file)) {
-    Mlp model(*shape, any);
+    Mlp model(*shape);
     file.skip_sizes(3);
     for (Tensor* t : model.tensors()) file.tensor(*t);
     return model;
   }
   if (const auto shape = detail::cnn_in(file)) {
-    Cnn model(*shape, any);
+    Cnn model(*shape);
     const auto tensors = model.tensors();
     file.skip_sizes(5);
     file.tensor(*tensors[0]);
@@ -145,7 +144,7 @@ inline AnyModel load_bin(const std::string& path) {
     return model;
   }
   if (const auto shape = detail::attention_in(file)) {
-    AttentionPool model(*shape, any);
+    AttentionPool model(*shape);
     file.skip_sizes(5);
     for (Tensor* t : model.tensors()) file.tensor(*t);
     return model;

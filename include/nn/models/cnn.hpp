@@ -50,8 +50,8 @@ struct CnnShape {
 
 class Cnn {
  public:
-  // Xavier weights drawn from `rng`, biases 0.
-  Cnn(const CnnShape& shape, SimpleRng& rng)
+  // All parameters 0: a file has others.
+  explicit Cnn(const CnnShape& shape)
       : shape_(shape),
         conv_({shape.height, shape.width, shape.filters, shape.kernel}),
         pooled_(shape.height / 2, shape.width / 2, shape.filters),
@@ -60,6 +60,11 @@ class Cnn {
         conv_b_("conv.bias", {shape.filters}),
         fc_w_("fc.weight", {shape.filters * pooled_.positions(), shape.classes}),
         fc_b_("fc.bias", {shape.classes}) {
+    for (Tensor* t : tensors()) t->make_grad();
+  }
+
+  // Xavier weights drawn from `rng`, biases 0.
+  Cnn(const CnnShape& shape, SimpleRng& rng) : Cnn(shape) {
     const std::size_t taps = shape.kernel * shape.kernel;
     xavier_uniform(conv_w_, taps, shape.filters * taps, rng);
     xavier_uniform(fc_w_, fc_w_.shape[0], fc_w_.shape[1], rng);

@@ -30,17 +30,22 @@ class Mlp {
   // Mlp::input(784).dense(512).relu().dense(10).build(rng): see mlp_shape.hpp.
   static MlpShape input(std::size_t inputs) { return {.inputs = inputs}; }
 
-  // Weights drawn from `rng`, W1 first, biases 0. Where `rng` stands before that decides what dropout drops.
-  Mlp(const MlpShape& shape, SimpleRng& rng) : shape_(shape), dropout_seed_(rng.state()) {
+  // All parameters 0: a file has others.
+  explicit Mlp(const MlpShape& shape) : shape_(shape) {
     assert(!shape.layers.empty() && shape.layers.back().activation == Activation::none &&
            shape.layers.back().dropout == 0);
     std::size_t in = shape.inputs;
     for (const MlpLayer& l : shape.layers) {
       const std::string number = std::to_string(layers_.size() + 1);
       layers_.push_back({.w = {"W" + number, {in, l.units}}, .b = {"b" + number, {l.units}}});
-      draw_weights(layers_.back().w, l.init, rng);
       in = l.units;
     }
+  }
+
+  // Weights drawn from `rng`, W1 first, biases 0. Where `rng` stands before that decides what dropout drops.
+  Mlp(const MlpShape& shape, SimpleRng& rng) : Mlp(shape) {
+    dropout_seed_ = rng.state();
+    for (std::size_t l = 0; l < layers_.size(); ++l) draw_weights(layers_[l].w, shape.layers[l].init, rng);
   }
 
   // `widths` = {inputs, hidden..., classes}, e.g. {784, 512, 10}: ReLU between the layers, Xavier weights.
@@ -78,6 +83,7 @@ class Mlp {
   }
 
   void backward(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team) {
+    layers_.front().w.make_grad();
     backward_through(batch, dlogits, team, [&](Layer& first, ConstMatrix dy, std::size_t block) {
       sparse_dense_backward(ink_, dy, mat(first.w.grad, first.inputs(), first.outputs()), block);
     });
@@ -182,10 +188,13 @@ class Mlp {
 
   // From the last layer to the first. A column block of a layer's input is a column block of the output of
   // the layer before: what comes after the second layer's dx is done while it is in the cache.
-  // `first_weights` does with W1's gradient what the caller wants.
+  // `first_weights` does with W1's gradient what the caller wants; the fused descent never has it in memory.
   template <class FirstWeights>
   void backward_through(const Batch& batch, std::span<const float> dlogits, ThreadTeam& team,
                         FirstWeights first_weights) {
+    for (Tensor* t : tensors()) {
+      if (t != &layers_.front().w) t->make_grad();
+    }
     std::ranges::copy(dlogits, layers_.back().outputs_dy.begin());
     const auto finish_first_layer = [&](std::size_t block) {
       const ConstMatrix dy = layers_.front().dy(batch.size);
@@ -226,7 +235,7 @@ class Mlp {
   }
 
   MlpShape shape_;
-  std::uint64_t dropout_seed_;
+  std::uint64_t dropout_seed_ = 0;
   std::vector<Layer> layers_;
   SparseBatch ink_;
   Floats shares_;         // (column blocks of layer 1, B, H2): what each adds to x of layer 2

@@ -92,17 +92,20 @@ void read_weights(const Safetensors& file, M& model) {
   }
 }
 
-// A model of either format, told apart by content. Throws Error if the file is missing or no whole model.
-inline AnyModel load_model(const std::string& path) {
-  // SafeTensors begin with a length far below 2^32, in 64 bits; a .bin with two sizes in 32 bits, neither 0.
+// Which format a file has, by its content: SafeTensors begin with a length far below 2^32, in 64 bits; a .bin
+// with two sizes in 32 bits, neither 0.
+inline bool holds_safetensors(const std::string& path) {
   std::array<char, 8> start{};
-  const bool is_safetensors = std::filesystem::is_regular_file(path) &&
-                              std::ifstream(path, std::ios::binary).read(start.data(), start.size()) &&
-                              std::ranges::all_of(std::span(start).last(4), [](char c) { return c == 0; });
-  if (!is_safetensors) return load_bin(path);
+  return std::filesystem::is_regular_file(path) &&
+         std::ifstream(path, std::ios::binary).read(start.data(), start.size()) &&
+         std::ranges::all_of(std::span(start).last(4), [](char c) { return c == 0; });
+}
+
+// A model of either format. Throws Error if the file is missing or no whole model.
+inline AnyModel load_model(const std::string& path) {
+  if (!holds_safetensors(path)) return load_bin(path);
   const Safetensors file(path);
-  SimpleRng any(1);  // the weights it draws are overwritten
-  AnyModel model = make_model(read_network(file), any);
+  AnyModel model = make_model(read_network(file));
   std::visit([&](auto& m) { read_weights(file, m); }, model);
   return model;
 }

@@ -1,0 +1,56 @@
+// The model file that a command is given.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "nn/core/error.hpp"
+#include "nn/data/class_names.hpp"
+#include "nn/models/model_files.hpp"
+
+namespace nn::cli {
+
+// As load_model(); if there is no file, the Error says how `program` makes it.
+inline AnyModel load_trained_model(const std::string& path, const std::string& program) {
+  if (!std::filesystem::exists(path)) {
+    throw Error(path,
+                "no such file, expected a trained model; make it with: " + program + " --output " + path);
+  }
+  return load_model(path);
+}
+
+// Of a model with finite weights that are yet too large.
+inline Error no_number(const std::string& path) {
+  return Error(path, "answers with something that is no number, expected a trained model");
+}
+
+inline std::size_t classes_of(const AnyModel& model) {
+  return std::visit([](const auto& m) { return m.classes(); }, model);
+}
+
+// What the metadata of a model's file calls the classes; if it says nothing, "0", "1", ... Throws Error if it
+// is not a name for each of `classes`.
+inline std::vector<std::string> class_names_of_model(const std::string& path, std::size_t classes) {
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < classes; ++c) names.push_back(std::to_string(c));
+  if (!holds_safetensors(path)) return names;
+  const Safetensors file(path);
+  const auto found = file.metadata().find("class_names");
+  if (found == file.metadata().end()) return names;
+  const nlohmann::json list = nlohmann::json::parse(found->second, nullptr, false);
+  const bool is_good =
+      list.is_array() && list.size() == classes && std::ranges::all_of(list, [](const nlohmann::json& name) {
+        return name.is_string() && is_class_name(name.get_ref<const std::string&>());
+      });
+  if (is_good) return list.get<std::vector<std::string>>();
+  throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
+                        std::to_string(classes) + " names");
+}
+
+}  // namespace nn::cli

@@ -1,0 +1,104 @@
+// Pictures as a command line names them: a PNG file, "-" for one on standard input, IDXFILE:INDEX for one of
+// an IDX file, plain or .gz.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/core/error.hpp"
+#include "nn/data/idx.hpp"
+#include "nn/data/picture_ink.hpp"
+#include "nn/data/png.hpp"
+#include "nn/data/prepare.hpp"
+
+namespace nn {
+
+// What a network is shown: 0 paper .. 255 ink.
+struct NetworkPicture {
+  std::size_t rows = 0, cols = 0;
+  std::vector<std::uint8_t> pixels{};  // (rows, cols)
+  Verdict verdict = Verdict::digit;    // of a picture that was not prepared always this
+};
+
+namespace detail {
+// A name that ends in :INDEX and is not that of a file.
+inline std::optional<std::pair<std::string, std::string>> idx_place(const std::string& name) {
+  const std::size_t colon = name.rfind(':');
+  if (colon == std::string::npos || colon + 1 == name.size() || std::filesystem::exists(name)) return {};
+  const std::string index = name.substr(colon + 1);
+  const bool is_number = std::ranges::all_of(index, [](char c) { return c >= '0' && c <= '9'; });
+  if (!is_number) return {};
+  return std::pair(name.substr(0, colon), index);
+}
+
+inline std::vector<std::uint8_t> read_standard_input() {
+  constexpr std::size_t most = std::size_t{1} << 28;  // bytes
+  std::vector<std::uint8_t> bytes;
+  std::array<std::uint8_t, 65536> part;
+  while (const std::size_t count = std::fread(part.data(), 1, part.size(), stdin)) {
+    bytes.insert(bytes.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(count));
+    if (bytes.size() > most) throw Error("standard input", "more than 2^28 bytes, expected a PNG picture");
+  }
+  if (std::ferror(stdin)) throw system_error("standard input", "cannot be read");
+  return bytes;
+}
+
+inline NetworkPicture prepared(const GreyPicture& picture) {
+  const Prepared result = prepare_ink(ink_of(picture));
+  NetworkPicture shown{kDigitSide, kDigitSide, {}, result.verdict};
+  for (const double ink : result.picture) {
+    shown.pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * ink)));
+  }
+  return shown;
+}
+}  // namespace detail
+
+// Reads them, from several threads at once if wanted. An IDX file is read once and stays in memory.
+class NamedPictures {
+ public:
+  // Of an IDX file as it is; a PNG prepared as a digit (prepare.hpp), or with `as_it_is` as it is, too.
+  // Throws Error if it cannot be read.
+  NetworkPicture read(const std::string& name, bool as_it_is) {
+    if (const auto place = detail::idx_place(name)) return image(place->first, place->second);
+    GreyPicture picture =
+        name == "-" ? read_png(detail::read_standard_input(), "standard input") : read_png(name);
+    if (!as_it_is) return detail::prepared(picture);
+    return {picture.rows, picture.cols, std::move(picture.pixels)};
+  }
+
+ private:
+  NetworkPicture image(const std::string& path, const std::string& index) {
+    const Images& images = idx_file(path);
+    // Of ten digits or more it is none of the images: a count has 32 bits.
+    const std::size_t i = index.size() < 10 ? std::stoul(index) : images.count;
+    if (i >= images.count) {
+      throw Error(path + ":" + index, "no such image, expected 0 to " + std::to_string(images.count - 1));
+    }
+    const auto pixels = images.pixels().subspan(i * images.image_size(), images.image_size());
+    return {images.rows, images.cols, {pixels.begin(), pixels.end()}};
+  }
+
+  const Images& idx_file(const std::string& path) {
+    const std::scoped_lock lock(mutex_);
+    const auto known = idx_files_.find(path);
+    if (known != idx_files_.end()) return known->second;
+    return idx_files_.emplace(path, read_idx_images(path)).first->second;
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, Images> idx_files_;
+};
+
+}  // namespace nn

@@ -1,0 +1,155 @@
+"""PROGRAM evaluate and PROGRAM augment: real programs, the models that they made, the real data."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import Run
+from evaluation import Evaluation
+from idx import read_dataset
+from models import Mlp, load_model, logits, save_model
+from networks import random_model
+from support import DATA, MNIST_PROGRAMS, error_line, random_images, run_program, small_mnist, write_mlp
+
+
+def evaluate(program: str, *args: object, cwd: Path) -> dict:
+    """What `evaluate --json` prints."""
+    done = run_program(program, "evaluate", *args, "--json", cwd=cwd)
+    assert done.returncode == 0 and done.stderr == "", done
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("made_by", MNIST_PROGRAMS)
+def test_equals_numpy(made_by: str, runs: dict[str, Run], tmp_path: Path) -> None:
+    """Any program takes any model, and the numbers are those of tools/evaluation.py."""
+    found = evaluate("mnist_cnn", runs[made_by].model, "--data-dir", DATA, "--mistakes", 20, cwd=tmp_path)
+    images, labels = read_dataset(DATA, "t10k")
+    model = load_model(runs[made_by].model)
+    e = Evaluation(logits(model, images / 255), labels)
+    second, first = np.sort(e.probabilities, axis=1)[:, -2:].T
+    ties = int(np.sum(first - second < 1e-5))  # images where float32 and float64 may answer otherwise
+    assert ties <= 3
+    assert found["images"] == 10_000 and abs(found["accuracy"] - e.accuracy) <= ties / 10_000
+    assert found["accuracy_interval"] == pytest.approx(e.interval, abs=1e-6 + 2 * ties / 10_000)
+    assert found["loss"] == pytest.approx(e.loss, abs=1e-4)
+    assert found["calibration_error"] == pytest.approx(e.calibration.error, abs=1e-3)
+    confusion = np.array(found["confusion"])
+    assert np.abs(confusion - e.confusion).sum() <= 2 * ties
+    right = confusion.diagonal()
+    assert found["correct"] == right.sum() == round(found["accuracy"] * 10_000)
+    answered, are = confusion.sum(axis=0), confusion.sum(axis=1)
+    for key, whole in {"precision": answered, "recall": are, "f1": (answered + are) / 2}.items():
+        shares = np.array([c[key] for c in found["classes"]], float)  # null becomes nan
+        np.testing.assert_allclose(shares[whole > 0], right[whole > 0] / whole[whole > 0])
+        assert np.isnan(shares[whole == 0]).all()
+    assert [c["images"] for c in found["classes"]] == np.bincount(labels).tolist()
+    confident = e.confidence[[m["image"] for m in found["mistakes"]]]
+    assert confident.size == 20 and (np.diff(confident) < 1e-6).all()
+    assert confident[0] == pytest.approx(e.confidence[e.predicted != labels].max(), abs=1e-6)
+    for mistake in found["mistakes"]:
+        i = mistake["image"]
+        assert (mistake["true"], mistake["predicted"]) == (labels[i], e.predicted[i])
+        assert mistake["confidence"] == pytest.approx(e.confidence[i], abs=1e-4)
+    assert (found["network"]["kind"], found["split"]) == (model.kind, "test")
+
+
+@pytest.mark.parametrize("program", MNIST_PROGRAMS)
+def test_accuracy_is_that_of_the_training_program(program: str, tmp_path: Path) -> None:
+    data = small_mnist(tmp_path / "data")
+    trained = run_program(program, "--epochs", 1, "--quiet", "--output", "m.safetensors", cwd=tmp_path)
+    evaluated = run_program(program, "evaluate", "m.safetensors", "--data-dir", data, cwd=tmp_path)
+    assert trained.returncode == evaluated.returncode == 0
+    assert evaluated.stdout.splitlines()[0] == trained.stdout.strip()
+    assert "\nmost confident mistakes:\nimage " in evaluated.stdout
+    assert "\nclass  images  precision  recall      F1\n" in evaluated.stdout
+    one = evaluate(program, "m.safetensors", "--threads", 1, "--split", "train", cwd=tmp_path)
+    two = evaluate(program, "m.safetensors", "--threads", 2, "--split", "train", cwd=tmp_path)
+    assert one == two and (one["split"], one["images"]) == ("train", 600)
+    few = evaluate(program, "m.safetensors", "--test-limit", 100, "--mistakes", 0, cwd=tmp_path)
+    assert (few["images"], few["mistakes"]) == (100, [])
+
+
+def test_classes_that_do_not_occur_and_names(tmp_path: Path) -> None:
+    """A model that says 0 to everything: no precision of the others; names come from a file."""
+    data = small_mnist(tmp_path / "data", 30)
+    write_mlp(tmp_path / "constant.bin", weight=0.0)
+    (tmp_path / "names.txt").write_text("\n".join(f"class-{i}" for i in range(10)))
+    args = ["constant.bin", "--data-dir", data, "--class-names", "names.txt"]
+    found = evaluate("mnist_mlp", *args, cwd=tmp_path)
+    zeros = found["classes"][0]["images"]
+    assert (found["correct"], found["classes"][0]["recall"]) == (zeros, 1)
+    assert found["classes"][1] == {**found["classes"][1], "name": "class-1", "precision": None, "recall": 0}
+    assert found["loss"] == pytest.approx(np.log(10))
+    assert found["mistakes"][0]["confidence"] == pytest.approx(0.1)
+    text = run_program("mnist_mlp", "evaluate", *args, cwd=tmp_path).stdout
+    assert "\nclass-1 " in text and " taken for class-0 with 10.00 %\n" in text
+    row = next(line for line in text.split("precision")[1].splitlines() if line.startswith("class-1 "))
+    assert row.split()[2:] == ["-", "0.00", "0.00"]
+
+
+def test_data_that_does_not_fit(runs: dict[str, Run], tmp_path: Path) -> None:
+    model = runs["mnist_cnn"].model
+
+    def said(*args: object) -> str:
+        return error_line(run_program("mnist_cnn", "evaluate", *args, cwd=tmp_path), "mnist_cnn")
+
+    other = random_images(tmp_path / "other", side=20, classes=10)
+    assert said(model, "--data-dir", other) == (
+        f"{other}/t10k-images-idx3-ubyte: images of 20 x 20 pixels, expected 28 x 28 pixels, as {model} takes"
+    )
+    more = random_images(tmp_path / "more", side=28, classes=12)
+    assert said(model, "--data-dir", more) == f"{more}/t10k-labels-idx1-ubyte: label 11, expected 0 to 9"
+    assert said(model, "--data-dir", "nowhere").startswith("nowhere: no such folder")
+    assert said("none.bin") == (
+        "none.bin: no such file, expected a trained model; make it with: mnist_cnn --output none.bin"
+    )
+    write_mlp(tmp_path / "huge.bin", weight=3e38)
+    assert said("huge.bin", "--data-dir", DATA) == (
+        "huge.bin: answers with something that is no number, expected a trained model"
+    )
+    save_model(tmp_path / "wide.safetensors", random_model(Mlp(inputs=784, hidden=(), classes=300)))
+    assert said("wide.safetensors", "--data-dir", DATA) == (
+        "wide.safetensors: 300 classes, expected at most 256, as labels have"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["evaluate"], "MODEL is required"),
+        (["evaluate", "m.bin", "--split", "dev"], "--split: found 'dev', expected one of test, train"),
+        (["evaluate", "m.bin", "--mistakes", "-1"], "--mistakes: found '-1', expected a whole number from 0"),
+        (["--lr", "0.1", "evaluate", "m.bin"], "--lr: found before evaluate, expected options of evaluate, after it"),
+        (["augment"], "--augment is required"),
+        (["augment", "--augment", "turn=3"], "--augment: found 'turn=3', expected shift=N"),
+    ],
+)  # fmt: skip
+def test_wrong_usage(args: list[str], said: str, build: Path, tmp_path: Path) -> None:
+    assert error_line(run_program("mnist_mlp", *args, cwd=tmp_path), "mnist_mlp", 2).startswith(said)
+
+
+def test_augmented_digits(build: Path, tmp_path: Path) -> None:
+    """A row for each of the first eight images: as it is, then seven that differ from it and one another."""
+    data = small_mnist(tmp_path / "data", 20)
+    augment = ["augment", "--augment", "shift=2,rotate=12,elastic=5:30", "--data-dir", data]
+    done = run_program("mnist_mlp", *augment, cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout == (
+        "wrote augmented.png: 8 training images, each as it is and augmented 7 times with "
+        "shift=2,rotate=12,elastic=5:30\n"
+    )
+    sheet = np.asarray(Image.open(tmp_path / "augmented.png"))
+    assert sheet.shape == (8 * 29 + 1, 8 * 29 + 1)
+    cells = sheet[1:, 1:].reshape(8, 29, 8, 29).swapaxes(1, 2)[:, :, :28, :28]
+    images, _ = read_dataset(data, "train")
+    for row, image in zip(cells, images, strict=False):
+        assert (row[0] == image).all()
+        assert len({cell.tobytes() for cell in row}) == 8
+        assert all(abs(int(cell.sum()) - int(image.sum())) < 0.5 * image.sum() for cell in row)
+    run_program("mnist_mlp", *augment, "--seed", "7", "--output", "other/new.png", cwd=tmp_path)
+    assert (tmp_path / "other" / "new.png").read_bytes() != (tmp_path / "augmented.png").read_bytes()
+    done = run_program("mnist_mlp", *augment, "--output", "/proc/none/a.png", cwd=tmp_path)
+    assert error_line(done, "mnist_mlp").startswith("/proc/none/a.png: cannot be written")

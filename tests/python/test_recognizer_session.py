@@ -1,0 +1,231 @@
+"""What the recognizer does, without its window: answers, models, pictures, samples."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import Run
+from drawing import PEN, Content
+from drawn_samples import EXPECTED, read_drawing, save_sample
+from errors import InputError, ModelError
+from idx import find, read_images
+from models import AttentionPool, Mlp, Model, load_model, save_model
+from networks import random_model
+from preparation import Prepared, prepare_strokes
+from recognition import recognise
+from recognizer_session import Session, models_in
+from sample_strokes import digit_strokes
+from support import run_tool, write_mlp
+from verdict import Verdict
+
+ONE = [[(140.0, 40.0), (138.0, 240.0)]]
+GARMENTS = ["T-shirt/top", "..", "Bag", "a", "b", "c", "d", "e", "f", "g"]
+
+
+def constant_model(shares: list[float], names: list[str] | None = None) -> Model:
+    """Answers with these probabilities, whatever it sees."""
+    network = Mlp(inputs=784, hidden=(), classes=len(shares))
+    tensors = {"W1": np.zeros((784, len(shares)), np.float32), "b1": np.log(shares).astype(np.float32)}
+    return replace(network, tensors=tensors, metadata={"class_names": json.dumps(names)} if names else {})
+
+
+def session_of(*models: Model, threshold: float = 0.4) -> Session:
+    return Session({Path(f"{i}.bin"): model for i, model in enumerate(models)}, threshold)
+
+
+SURE = constant_model([0.001, 0.9, 0.05, 0.02, 0.014, 0.01, 0.002, 0.001, 0.001, 0.001])
+UNSURE = constant_model([0.19, 0.08, 0.08, 0.30, 0.25, 0.02, 0.02, 0.02, 0.02, 0.02])
+
+
+def test_answers_in_words() -> None:
+    one = prepare_strokes(ONE, PEN)
+    sure, unsure = recognise(SURE, one), recognise(UNSURE, one)
+    assert (sure.label, sure.answer) == (1, "1")
+    assert sure.describe() == "1 (90.0 %), then 2 (5.0 %), 3 (2.0 %)"
+    assert (unsure.label, unsure.answer) == (None, "not sure")
+    assert unsure.describe() == "not sure: 3 (30.0 %), 4 (25.0 %), 0 (19.0 %)"
+    assert recognise(UNSURE, one, threshold=0.29).label == 3
+
+
+def test_equal_probabilities_come_in_the_order_of_the_classes() -> None:
+    names = [name for name, _ in recognise(constant_model([0.1] * 10), prepare_strokes(ONE)).likeliest(10)]
+    assert names == [str(digit) for digit in range(10)]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOTHING, Verdict.TOO_SMALL, Verdict.NOT_ONE_DIGIT])
+def test_a_network_is_not_asked_about_what_is_no_digit(verdict: Verdict) -> None:
+    recognition = recognise(SURE, Prepared(np.zeros((28, 28)), verdict))
+    assert recognition.describe() == recognition.answer == verdict.value
+    assert recognition.label is None and recognition.probabilities is None and recognition.likeliest(3) == []
+
+
+def test_names_of_classes() -> None:
+    shares = [0.9, *[0.1 / 9] * 9]
+    assert recognise(constant_model(shares, GARMENTS), prepare_strokes(ONE)).answer == "T-shirt/top"
+
+
+def test_attention_is_the_model_s_own() -> None:
+    network = AttentionPool(height=28, width=28, patch=7, d_model=6, ff_dim=5, heads=2, classes=10)
+    model, one = random_model(network), prepare_strokes(ONE, PEN)
+    looked_at = recognise(model, one).attention()
+    weights = model.attention(model.tokens(one.picture.reshape(1, -1)))[0]  # (heads, query, patch)
+    by_hand = np.mean([weights[head, query, 6] for head in range(2) for query in range(16)])
+    assert looked_at.shape == (4, 4) and looked_at.sum() == pytest.approx(1)
+    assert looked_at[1, 2] == pytest.approx(by_hand)
+    assert recognise(model, Prepared(one.picture, Verdict.NOTHING)).attention() is None
+    assert recognise(SURE, one).attention() is None
+
+
+def test_session_asks_one_model_or_two() -> None:
+    session = session_of(SURE, UNSURE)
+    session.drawing.put(Content(ONE))
+    assert [answer.answer for answer in session.question().answers()] == ["1"]
+    session.compare(True)
+    assert [answer.answer for answer in session.question().answers()] == ["1", "not sure"]
+    session.choose(1, Path("0.bin"))
+    session.choose(0, Path("1.bin"))
+    assert [answer.answer for answer in session.question().answers()] == ["not sure", "1"]
+    session.compare(False)
+    assert session.asked == [Path("1.bin")]
+
+
+def test_comparing_the_only_model_with_itself() -> None:
+    session = session_of(SURE)
+    session.compare(True)
+    assert session.asked == [Path("0.bin")] * 2
+
+
+def test_a_question_stays_when_the_drawing_goes_on() -> None:
+    session = session_of(SURE)
+    session.drawing.press(140, 40)
+    before = session.question()
+    session.drawing.move(140, 240)
+    session.drawing.release()
+    assert [question.answers()[0].answer for question in (before, session.question())] == ["too small", "1"]
+
+
+def test_a_click_with_a_trembling_hand_is_too_small() -> None:
+    session = session_of(SURE)
+    session.drawing.put(Content([[(5, 5), (5 + PEN - 1, 5)]]))
+    assert session.question().answers()[0].answer == "too small"
+
+
+def test_models_of_a_folder(tmp_path: Path) -> None:
+    write_mlp(tmp_path / "b.bin")
+    save_model(tmp_path / "a.safetensors", SURE)
+    write_mlp(tmp_path / "xor.bin", 2, 4, 2)
+    (tmp_path / "text.bin").write_text("no model")
+    write_mlp(tmp_path / "other.dat")
+    assert [path.name for path in models_in(tmp_path)] == ["a.safetensors", "b.bin"]
+
+
+def test_open_model(tmp_path: Path) -> None:
+    session, path = session_of(UNSURE), tmp_path / "new.safetensors"
+    with pytest.raises(ModelError, match="no such file"):
+        session.open_model(path)
+    assert list(session.models) == session.asked == [Path("0.bin")]
+    for model in (UNSURE, SURE):  # read anew when it is opened again
+        save_model(path, model)
+        session.open_model(path)
+    session.drawing.put(Content(ONE))
+    assert session.asked == [path] and session.question().answers()[0].answer == "1"
+
+
+def test_open_a_picture(runs: dict[str, Run], tmp_path: Path) -> None:
+    grey = np.full((200, 100), 230, np.uint8)
+    grey[40:160, 45:55] = 30
+    Image.fromarray(grey).save(tmp_path / "one.png")
+    session = session_of(load_model(runs["mnist_cnn"].model))
+    session.open_drawing(tmp_path / "one.png")
+    (recognition,) = session.question().answers()
+    assert session.drawing.strokes == [] and recognition.answer == "1"
+    with pytest.raises(InputError, match="no such file"):
+        session.open_drawing(tmp_path / "none.png")
+    assert session.drawing.content.ink is not None
+
+
+def test_a_sample_is_what_the_network_sees_and_what_the_hand_did(tmp_path: Path) -> None:
+    session = session_of(SURE)
+    session.drawing.put(Content(digit_strokes(5, 60, 40, 180)))
+    path = session.save_sample(tmp_path / "samples", 5)
+    assert path.parent == tmp_path / "samples" / "5"
+    assert json.loads(path.with_suffix(".json").read_text())["label"] == "5"
+    with Image.open(path) as picture:
+        seen = np.rint(session.question().answers()[0].picture * 255)
+        np.testing.assert_array_equal(np.asarray(picture), seen)
+    reader = session_of(SURE)
+    reader.open_drawing(path.with_suffix(".json"))
+    for stroke, again in zip(session.drawing.strokes, reader.drawing.strokes, strict=True):
+        np.testing.assert_allclose(again, stroke, atol=0.0051)
+
+
+def test_samples_become_a_data_set(tmp_path: Path) -> None:
+    pictures = [prepare_strokes(digit_strokes(digit, 60, 40, 180)).picture for digit in (1, 1, 8, 8)]
+    for label, picture in zip("1188", pictures, strict=True):
+        save_sample(tmp_path / "drawings", label, picture, [])
+    result = run_tool("make_idx", "drawings", "data", "--test-fraction", "0.5", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    images = read_images(find(tmp_path / "data", "train-images", 3))
+    one, eight = (np.rint(picture * 255) for picture in pictures[1:3])
+    assert any((image == one).all() for image in images) and any((image == eight).all() for image in images)
+    assert not list((tmp_path / "drawings").glob("*/*.json"))
+
+
+def test_a_class_name_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    session = session_of(constant_model([0.1] * 10, GARMENTS))
+    session.drawing.put(Content(ONE))
+    folders = [session.save_sample(tmp_path / "samples", label).parent for label in range(3)]
+    assert folders == [tmp_path / "samples" / name for name in ("T-shirt-top", "-", "Bag")]
+
+
+def test_nothing_is_no_sample(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="^sample: nothing drawn, expected a drawing$"):
+        session_of(SURE).save_sample(tmp_path / "samples", 1)
+    assert not (tmp_path / "samples").exists()
+
+
+def test_a_sample_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "samples").write_text("a file in the way")
+    with pytest.raises(InputError, match="samples/7: .*, expected a folder to write to$"):
+        save_sample(tmp_path / "samples", "7", np.zeros((28, 28)), [])
+
+
+def test_another_size_of_sheet(tmp_path: Path) -> None:
+    (tmp_path / "drawing.json").write_text('{"size": 2.8, "strokes": [[[0, 0], [1, 2]]]}')
+    np.testing.assert_allclose(read_drawing(tmp_path / "drawing.json").strokes, [[(0, 0), (100, 200)]])
+
+
+NOT_SUCH = "not such a drawing"
+NO_PLACE = "a stroke without points or with a place that is no number"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{", NOT_SUCH),
+        ("[]", NOT_SUCH),
+        ('{"strokes": []}', NOT_SUCH),
+        ('{"size": 0, "strokes": []}', NOT_SUCH),
+        ('{"size": 280, "strokes": [[1, 2]]}', NOT_SUCH),
+        ('{"size": 280, "strokes": [[[1, 2, 3]]]}', NOT_SUCH),
+        ('{"size": 280, "strokes": [["ab"]]}', NOT_SUCH),
+        ("[" * 100_000, NOT_SUCH),
+        ('{"size": 280, "strokes": [[]]}', NO_PLACE),
+        ('{"size": 280, "strokes": [[[1, NaN]]]}', NO_PLACE),
+    ],
+)
+def test_bad_drawings(text: str, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "drawing.json"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_drawing(path)
+    assert str(caught.value) == f"{path}: {found}, expected {EXPECTED}"
+
+
+def test_a_drawing_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or directory"):
+        read_drawing(tmp_path / "none.json")

@@ -1,0 +1,363 @@
+"""The recognizer's real window on a screen of the test's own, drawn in by real mouse events."""
+
+import sys
+import time
+import tkinter as tk
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from tkinter import filedialog, font
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import digit_recognizer
+import recognizer_session
+from conftest import Run
+from drawing import PEN, SHEET
+from make_pictures import draw_with_mouse
+from models import Model, load_model
+from preparation import Stroke
+from recognition import Recognition, recognise
+from recognizer_look import ACCENT, FAINT
+from recognizer_session import Session
+from recognizer_window import DELAY, RecognizerWindow, open_root
+from sample_strokes import digit_strokes
+from support import write_mlp
+
+PLACES = [(75, 40, 200), (8, 150, 110), (190, 6, 70)]  # left, top, height of a digit on the sheet
+SCRIBBLE = [[(10, 10), (270, 20), (10, 90), (270, 130), (15, 190), (270, 220), (20, 270), (250, 10)]]
+
+Opener = Callable[..., RecognizerWindow]
+
+
+@pytest.fixture
+def open_window(display: str, tmp_path: Path) -> Iterator[Opener]:
+    """Opens windows, and closes them after the test."""
+    roots = []
+
+    def open_one(models: dict[Path, Model], zoom: float | None = 1) -> RecognizerWindow:
+        roots.append(open_root())
+        window = RecognizerWindow(roots[-1], Session(models), tmp_path / "samples", zoom)
+        window.root.geometry("+0+0")
+        window.root.focus_force()
+        window.settle()
+        return window
+
+    yield open_one
+    for root in roots:
+        if root.children:  # not closed by the test
+            root.destroy()
+
+
+@pytest.fixture(scope="session")
+def models(runs: dict[str, Run]) -> dict[Path, Model]:
+    """One of each kind, after an epoch, by a short name."""
+    return {Path(program): load_model(run.model) for program, run in runs.items()}
+
+
+@pytest.fixture
+def window(open_window: Opener, models: dict[Path, Model]) -> RecognizerWindow:
+    return open_window({path: models[path] for path in map(Path, ("mnist_cnn", "mnist_attention_pool"))})
+
+
+def draw(window: RecognizerWindow, strokes: Sequence[Stroke]) -> None:
+    """Draws by the mouse, in units of the sheet, and waits for the answer."""
+    scale = window.sheet.side / SHEET
+    draw_with_mouse(window.sheet.canvas, [[(x * scale, y * scale) for x, y in stroke] for stroke in strokes])
+    window.settle()
+
+
+def press(window: RecognizerWindow, *keys: str) -> None:
+    for key in keys:
+        window.root.event_generate(key)
+    window.settle()
+
+
+def answers(window: RecognizerWindow) -> list[str]:
+    """The answers on the screen."""
+    return [panel.answer["text"] for panel in window.panels if panel.frame.winfo_ismapped()]
+
+
+def texts(canvas: tk.Canvas) -> list[str]:
+    return [canvas.itemcget(item, "text") for item in canvas.find_all() if canvas.type(item) == "text"]
+
+
+def test_recognises_drawn_digits(open_window: Opener, drawing_model: Path) -> None:
+    """Each digit in three sizes and places; at least 27 of the 30 are right."""
+    window = open_window({drawing_model: load_model(drawing_model)})
+    wrong = []
+    for place in PLACES:
+        for digit in range(10):
+            draw(window, digit_strokes(digit, *place))
+            if answers(window) != [str(digit)]:
+                wrong.append((digit, place, window.recognitions[0].describe()))
+            press(window, "<Delete>")
+    assert len(wrong) <= 3, wrong
+
+
+def test_what_is_shown_of_an_answer(window: RecognizerWindow) -> None:
+    draw(window, digit_strokes(0, *PLACES[0]))
+    panel, recognition = window.panels[0], window.recognitions[0]
+    shares = recognition.probabilities
+    assert answers(window) == ["0"] and panel.answer["foreground"] == ACCENT
+    assert texts(panel.bars)[::2] == [str(digit) for digit in range(10)]
+    assert texts(panel.bars)[1::2] == [f"{share:.0%}" for share in shares]
+    second, third = shares.argsort()[-2:-4:-1]
+    top = [f"{digit}  {100 * shares[digit]:.1f} %" for digit in (0, second, third)]
+    assert panel.top_three["text"].split("     ") == top
+    zoom = panel.preview.width() // 28
+    row, column = np.unravel_index(recognition.picture.argmax(), (28, 28))
+    assert panel.preview.get(column * zoom, row * zoom) == (255, 255, 255)
+
+
+def test_nothing_too_small_not_a_digit_not_sure(window: RecognizerWindow) -> None:
+    assert answers(window) == ["nothing drawn"] and texts(window.sheet.canvas) == ["draw a digit"]
+    draw(window, [[(140, 140)]])
+    assert answers(window) == ["too small"]
+    draw(window, SCRIBBLE)
+    panel = window.panels[0]
+    assert answers(window) == ["not a single digit"] and panel.answer["foreground"] == FAINT
+    assert texts(panel.bars) == [str(digit) for digit in range(10)] and panel.top_three["text"] == ""
+
+
+def test_not_sure(open_window: Opener, tmp_path: Path) -> None:
+    """A network without a preference."""
+    window = open_window({Path("even"): load_model(write_mlp(tmp_path / "even.bin"))})
+    draw(window, digit_strokes(3, *PLACES[0]))
+    assert answers(window) == ["not sure"]
+    assert window.panels[0].top_three["text"] == "0  10.0 %     1  10.0 %     2  10.0 %"
+
+
+def test_predicts_while_the_mouse_moves(window: RecognizerWindow) -> None:
+    canvas, scale = window.sheet.canvas, window.sheet.side / SHEET
+    canvas.event_generate("<ButtonPress-1>", x=round(140 * scale), y=round(40 * scale))
+    for y in range(50, 240, 10):
+        canvas.event_generate("<B1-Motion>", x=round(140 * scale), y=round(y * scale))
+    window.settle()
+    assert answers(window) == ["1"]
+    press(window, "<Control-z>")
+    assert answers(window) == ["nothing drawn"]
+
+
+def test_drawing_does_not_wait_for_the_network(
+    window: RecognizerWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that takes its time: the mouse goes on, and the last question is answered."""
+
+    def slowly(*args: object) -> Recognition:
+        time.sleep(0.4)
+        return recognise(*args)
+
+    monkeypatch.setattr(recognizer_session, "recognise", slowly)
+    draw_with_mouse(window.sheet.canvas, [[(100, 20)]])
+    time.sleep(2 * DELAY / 1000)
+    window.root.update()  # the network is asked
+    start = time.perf_counter()
+    draw_with_mouse(window.sheet.canvas, SCRIBBLE)
+    assert time.perf_counter() - start < 0.3 and answers(window) == ["nothing drawn"]
+    window.settle()
+    assert answers(window) == ["not a single digit"]
+
+
+@pytest.mark.parametrize("place", [(0, 0), (140, 140), (SHEET, SHEET), (0, SHEET)])
+def test_a_click_draws_a_dot(place: tuple[int, int], window: RecognizerWindow) -> None:
+    draw(window, [[place]])
+    assert len(window.session.drawing.strokes) == 1 and window.sheet.ink.max() == 1
+
+
+def test_strokes_are_thick_smooth_and_shown(window: RecognizerWindow) -> None:
+    draw(window, [[(140, 40), (150, 140), (140, 240)]])
+    ink, scale = window.sheet.ink, window.sheet.side / SHEET
+    assert ink[window.sheet.side // 2].sum() == pytest.approx(PEN * scale, rel=0.05)
+    assert ((ink > 0.1) & (ink < 0.9)).sum() > 100  # the soft edge
+    shown = window.sheet.photo
+    assert shown.get(round(145 * scale), round(140 * scale)) != shown.get(5, 5) == (255, 255, 255)
+
+
+def test_undo_redo_clear(window: RecognizerWindow) -> None:
+    draw(window, digit_strokes(1, *PLACES[0]))
+    one = window.sheet.ink.copy()
+    draw(window, SCRIBBLE)
+    press(window, "<Control-z>")
+    assert answers(window) == ["1"]
+    np.testing.assert_allclose(window.sheet.ink, one)
+    press(window, "<Control-y>")
+    assert answers(window) == ["not a single digit"]
+    window.buttons["Undo"].invoke()
+    window.buttons["Clear"].invoke()
+    window.settle()
+    assert answers(window) == ["nothing drawn"] and not window.sheet.ink.any()
+    window.buttons["Undo"].invoke()
+    window.buttons["Redo"].invoke()
+    press(window, "<Control-z>")
+    assert answers(window) == ["1"]
+
+
+def test_the_pen_is_for_the_eye_only(window: RecognizerWindow) -> None:
+    draw(window, digit_strokes(0, *PLACES[0]))
+    before, ink = window.recognitions[0].probabilities, window.sheet.ink.sum()
+    press(window, "<plus>", "<plus>")
+    assert window.pen.get() == PEN + 8 and window.sheet.ink.sum() > 1.3 * ink
+    press(window, *["<minus>"] * 20)
+    assert window.pen.get() == 8 and window.sheet.ink.sum() < 0.5 * ink
+    press(window, "<m>", "<m>")  # asked anew
+    np.testing.assert_array_equal(window.recognitions[0].probabilities, before)
+
+
+def test_next_model_and_list_of_models(window: RecognizerWindow) -> None:
+    panel = window.panels[0]
+    assert panel.models["values"] == ("mnist_cnn", "mnist_attention_pool")
+    assert panel.models.get() == "mnist_cnn" and panel.summary["text"].startswith("CNN")
+    press(window, "<m>")
+    assert panel.models.get() == "mnist_attention_pool" and panel.summary["text"].startswith("attention")
+    panel.models.current(0)
+    panel.models.event_generate("<<ComboboxSelected>>")
+    window.settle()
+    assert panel.summary["text"].startswith("CNN")
+
+
+def test_compare_side_by_side(window: RecognizerWindow) -> None:
+    draw(window, digit_strokes(1, *PLACES[0]))
+    assert len(answers(window)) == 1
+    press(window, "<c>")
+    assert [answer.answer for answer in window.recognitions] == answers(window)
+    assert [panel.models.get() for panel in window.panels] == ["mnist_cnn", "mnist_attention_pool"]
+    assert window.panels[0].frame.winfo_rootx() < window.panels[1].frame.winfo_rootx()
+    press(window, "<c>")
+    assert len(answers(window)) == len(window.recognitions) == 1
+
+
+def test_attention_overlay(window: RecognizerWindow) -> None:
+    draw(window, digit_strokes(1, *PLACES[0]))
+    panel = window.panels[0]
+    assert str(window.attention_button["state"]) == "disabled"
+    press(window, "<m>")
+    assert str(window.attention_button["state"]) == "normal"
+    looked_at = window.recognitions[0].attention()
+    row, column = np.unravel_index(looked_at.argmax(), looked_at.shape)
+    zoom = panel.preview.width() // 28
+    place = (int(column) * 4 * zoom, int(row) * 4 * zoom)
+    before = panel.preview.get(*place)
+    press(window, "<a>")
+    after = panel.preview.get(*place)
+    assert after != before and after[0] > after[2]  # orange
+    press(window, "<a>")
+    assert panel.preview.get(*place) == before
+
+
+def choose_file(monkeypatch: pytest.MonkeyPatch, path: Path | str) -> None:
+    """What the dialog for opening a file answers from now on; "" if it is cancelled."""
+    monkeypatch.setattr(filedialog, "askopenfilename", lambda **_: str(path))
+
+
+def test_open_a_picture(window: RecognizerWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grey = np.full((200, 100), 230, np.uint8)
+    grey[40:160, 45:55] = 30
+    Image.fromarray(grey).save(tmp_path / "one.png")
+    choose_file(monkeypatch, tmp_path / "one.png")
+    press(window, "<Control-o>")
+    side = window.sheet.side
+    assert answers(window) == ["1"]
+    assert window.sheet.ink[side // 2, side // 2] > 0.5 and window.sheet.ink[side // 2, 5] == 0
+    for name, said in (("", ""), (tmp_path / "none.png", "no such file or directory, expected a PNG")):
+        choose_file(monkeypatch, name)
+        press(window, "<Control-o>")
+        assert answers(window) == ["1"] and said in window.status["text"]
+    draw(window, [[(20, 20), (60, 20)]])  # takes the picture's place
+    assert window.sheet.ink[side // 2, side // 2] == 0 and window.sheet.ink.max() == 1
+
+
+def test_open_a_model(window: RecognizerWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose_file(monkeypatch, write_mlp(tmp_path / "new.bin"))
+    press(window, "<Control-l>")
+    assert window.panels[0].models.get() == str(tmp_path / "new.bin")
+    assert window.panels[0].summary["text"] == "MLP 784-3-10"
+    for name, said in ((tmp_path / "none.bin", "no such file, expected a trained model"), ("", "")):
+        choose_file(monkeypatch, name)
+        window.buttons["Model ..."].invoke()
+        assert window.panels[0].models.get() == str(tmp_path / "new.bin") and said in window.status["text"]
+
+
+def test_save_samples(window: RecognizerWindow, tmp_path: Path) -> None:
+    width = window.root.winfo_width()
+    press(window, "<Key-7>")
+    assert window.status["text"] == "sample: nothing drawn, expected a drawing"
+    draw(window, digit_strokes(7, *PLACES[0]))
+    press(window, "<Key-7>")
+    assert window.status["text"].startswith(f"saved {tmp_path / 'samples' / '7'}")
+    window.classes.invoke(3)
+    window.say("a long message " * 50)
+    window.settle()
+    assert window.root.winfo_width() == width
+    names = sorted(f"{path.parent.name}{path.suffix}" for path in (tmp_path / "samples").glob("*/*"))
+    assert names == ["3.json", "3.png", "7.json", "7.png"]
+
+
+def test_keys_are_listed(window: RecognizerWindow) -> None:
+    press(window, "<F1>")
+    (listing,) = [child for child in window.root.winfo_children() if isinstance(child, tk.Toplevel)]
+    shown = [cell["text"] for cell in listing.winfo_children()]
+    assert shown == [text for command in window.commands for text in (command.keys, command.text)]
+    listing.focus_force()
+    listing.event_generate("<Escape>")
+    assert not listing.winfo_exists()
+    press(window, "<Control-q>")
+
+
+@pytest.mark.parametrize("size", ["smallest", (1250, 700), (800, 1000)])
+def test_any_size_of_window(size: tuple[int, int] | str, window: RecognizerWindow) -> None:
+    """The sheet is the largest square there is room for; what is drawn grows with it."""
+    draw(window, digit_strokes(0, *PLACES[0]))
+    before, share = window.recognitions[0].probabilities, window.sheet.ink.mean()
+    size = window.root.minsize() if size == "smallest" else size
+    window.root.geometry("{}x{}".format(*size))
+    window.settle()
+    canvas, frame = window.sheet.canvas, window.sheet.frame
+    assert (window.root.winfo_width(), window.root.winfo_height()) == size
+    assert canvas.winfo_width() == canvas.winfo_height() == window.sheet.side
+    assert window.sheet.side == min(frame.winfo_width(), frame.winfo_height())
+    assert window.sheet.ink.mean() == pytest.approx(share, rel=0.02)
+    bars = window.panels[0].bars
+    assert bars.bbox("all")[2] <= bars.winfo_width() and bars.bbox("all")[3] <= bars.winfo_height()
+    press(window, "<Delete>")
+    draw(window, digit_strokes(0, *PLACES[0]))
+    assert answers(window) == ["0"]
+    np.testing.assert_allclose(window.recognitions[0].probabilities, before, atol=0.05)
+
+
+def test_any_resolution(open_window: Opener, models: dict[Path, Model]) -> None:
+    """Everything is twice as large on a screen with twice the pixels."""
+    small, large = (open_window(models, zoom) for zoom in (0.75, 1.5))
+    assert large.sheet.frame.winfo_reqwidth() == 2 * small.sheet.frame.winfo_reqwidth()
+    assert large.panels[0].preview.width() == 2 * small.panels[0].preview.width()
+    heights = [font.Font(root=w.root, font=w.status["font"]).metrics("linespace") for w in (small, large)]
+    assert heights[1] == pytest.approx(2 * heights[0], abs=3)
+    for window in (small, large):
+        draw(window, digit_strokes(0, *PLACES[0]))
+        assert answers(window) == ["0"]
+
+
+def test_main_opens_the_window(
+    display: str, runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the models of the current folder beside the one that is given."""
+    write_mlp(tmp_path / "another.bin")
+    lists = []
+
+    def close(root: tk.Tk) -> None:
+        lists.extend(child["values"] for child in every(root) if child.winfo_class() == "TCombobox")
+        root.destroy()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tk.Tk, "mainloop", close)
+    monkeypatch.setattr(sys, "argv", ["digit_recognizer", "--model", str(runs["mnist_cnn"].model)])
+    digit_recognizer.main()
+    assert lists[0] == (str(runs["mnist_cnn"].model), "another.bin")
+
+
+def every(widget: tk.Misc) -> Iterator[tk.Misc]:
+    """All that is in a widget."""
+    for child in widget.winfo_children():
+        yield child
+        yield from every(child)

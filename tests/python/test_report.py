@@ -1,0 +1,219 @@
+"""tools/report.py on models of the three programs: what is in the page, and what it says of bad input."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import Run
+from errors import InputError
+from idx import read_dataset
+from models import Cnn, Mlp, load_model, probabilities, save_model
+from networks import random_model
+from report import make_report
+from report_page import page as html_of
+from support import DATA, error_line, random_images, run_tool, small_mnist, write_idx, write_mlp
+
+PROGRAM = "report"
+VOID = {"meta", "img", "source", "br"}
+
+
+class Page(HTMLParser):
+    """Tables by id, the text of other elements with an id, sources of pictures; tags must match."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.texts: dict[str, str] = {}
+        self.sources: list[str] = []
+        self.alts: list[str] = []
+        self._open: list[tuple[str, str]] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        self.sources += [values[name] for name in ("src", "srcset", "href") if name in values]
+        self.alts += [values["alt"]] if tag == "img" else []
+        if tag not in VOID:
+            self._open.append((tag, values.get("id") or (self._open[-1][1] if self._open else "")))
+            if tag == "tr":
+                self.tables.setdefault(self._open[-1][1], []).append([])
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self._open:
+            return
+        tag, name = self._open[-1]
+        if tag in ("td", "th"):
+            self.tables[name][-1].append(data)
+        elif name:
+            self.texts[name] = self.texts.get(name, "") + data
+
+
+def make(folder: Path, *args: object) -> Page:
+    result = run_tool(PROGRAM, *args, cwd=folder, DISPLAY=None)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("wrote report.html\n")
+    return Page(folder / "report.html")
+
+
+def picture(uri: str) -> Image.Image:
+    start, data = uri.split(",")
+    assert start == "data:image/png;base64"
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+@pytest.mark.parametrize("program", ["mnist_mlp", "mnist_cnn", "mnist_attention_pool"])
+def test_page(program: str, runs: dict[str, Run], tmp_path: Path) -> None:
+    """Everything in the page is computed here again, from the probabilities."""
+    data = small_mnist(tmp_path / "data", 2000)
+    page = make(tmp_path, runs[program].model, "--data-dir", data, "--log", runs[program].log)
+    images, labels = read_dataset(data, "t10k")
+    shares = probabilities(load_model(runs[program].model), images / 255)
+    answers, confidence = shares.argmax(axis=1), shares.max(axis=1)
+    right = answers == labels
+
+    assert page.texts["accuracy"] == f"{100 * right.mean():.2f} %"
+    loss = -np.log(shares[np.arange(len(labels)), labels]).mean()
+    assert float(page.texts["loss"]) == pytest.approx(loss, abs=6e-5)
+    assert page.texts["mistakes"] == f"{(~right).sum():,}"
+    bins = np.ceil(confidence * 15)
+    error = sum(abs((right * 1.0 - confidence)[bins == m].sum()) for m in range(1, 16)) / len(labels)
+    assert page.texts["calibration-error"] == f"{100 * error:.2f} %"
+
+    for digit, row in enumerate(page.tables["classes"][1:]):
+        both = (labels == digit) & (answers == digit)
+        answered, labelled = (answers == digit).sum(), (labels == digit).sum()
+        precision = f"{100 * both.sum() / answered:.2f} %" if answered else "-"
+        recall, f1 = both.sum() / labelled, 2 * both.sum() / (answered + labelled)
+        assert row == [str(digit), str(labelled), precision, f"{100 * recall:.2f} %", f"{100 * f1:.2f} %"]
+    label, answer, count = map(int, page.tables["confusions"][1])
+    pairs = {(a, b): ((labels == a) & (answers == b)).sum() for a in range(10) for b in range(10) if a != b}
+    assert count == max(pairs.values()) == pairs[label, answer]
+    assert page.tables["metadata"][1] == ["program", program]
+
+    digits = [alt for alt in page.alts if alt.startswith("image ")]
+    found = [tuple(map(int, re.findall(r"\d+", alt))) for alt in digits]
+    assert found == [(i, labels[i], answers[i]) for i, *_ in found] and len(set(found)) == len(found) > 48
+    usual = np.array([shares[labels == digit, digit].mean() for digit in range(10)])
+    suspects = [i for i in np.flatnonzero(~right) if confidence[i] >= usual[answers[i]]]
+    shown = sorted(suspects, key=lambda i: -confidence[i])[:48]
+    assert [i for i, *_ in found][: len(shown)] == shown
+    assert f"{len(shown)} of {len(suspects):,}," in (tmp_path / "report.html").read_text()
+
+
+def test_page_stands_alone(runs: dict[str, Run], tmp_path: Path) -> None:
+    """All pictures are in it, those of figures for light and for dark; a gallery shows the image itself."""
+    data, run = small_mnist(tmp_path / "data", 500), runs["mnist_cnn"]
+    page = make(tmp_path, run.model, "--data-dir", data, "--log", run.log)
+    pictures = [picture(uri) for uri in page.sources]
+    figures = [image.convert("RGB") for image in pictures if image.width > 100]
+    assert [image.getpixel((0, 0)) == (255, 255, 255) for image in figures] == [False, True] * 4
+    assert all(len(image.getcolors(1 << 20)) > 20 for image in figures)
+    text = (tmp_path / "report.html").read_text()
+    assert "http" not in text and "@import" not in text and "url(" not in text and "<script" not in text
+    assert "prefers-color-scheme: dark" in text and "@media print" in text
+    images, _ = read_dataset(data, "t10k")
+    index = int(next(alt for alt in page.alts if alt.startswith("image ")).split()[1].rstrip(":"))
+    first = next(image for image in pictures if image.size == (28, 28))
+    np.testing.assert_array_equal(255 - np.asarray(first), images[index])
+
+
+def test_without_a_log_there_are_no_curves(tmp_path: Path) -> None:
+    page = make(tmp_path, write_mlp(tmp_path / "a.bin"), "--data-dir", small_mnist(tmp_path / "data", 50))
+    assert (
+        "Loss and accuracy by epoch" not in page.alts and "Confusion matrix: labels by answers" in page.alts
+    )
+
+
+def test_other_data(tmp_path: Path) -> None:
+    """Another size and number of classes, names and settings in the metadata, strange characters."""
+    data = random_images(tmp_path / "data", 12, 47, count=100)
+    names = [f"<{i}> & é" for i in range(47)]
+    metadata = {
+        "class_names": json.dumps(names),
+        "options": '{"epochs": 3, "augment": "none"}',
+        "note": "<b>",
+    }
+    model = random_model(Cnn(height=12, width=12, filters=3, kernel=5, classes=47))
+    save_model(tmp_path / "a.safetensors", replace(model, metadata=metadata))
+    page = make(tmp_path, "a.safetensors", "--data-dir", data)
+    assert [row[0] for row in page.tables["classes"][1:]] == names
+    assert page.tables["settings"][1:] == [["epochs", "3"], ["augment", "none"]]
+    assert ["note", "<b>"] in page.tables["metadata"]
+    (tmp_path / "names.txt").write_text("\n".join(f"class {i}" for i in range(47)))
+    report = make_report(tmp_path / "a.safetensors", data, class_names=tmp_path / "names.txt")
+    assert report.names == [f"class {i}" for i in range(47)]
+
+
+def test_transposed_images(tmp_path: Path) -> None:
+    """A model that was trained on transposed images is shown such, and a .bin where it is said."""
+    data, turned = small_mnist(tmp_path / "data", 60), tmp_path / "turned"
+    turned.mkdir()
+    images, labels = read_dataset(data, "t10k")
+    write_idx(turned / "t10k-images-idx3-ubyte", images.swapaxes(1, 2))
+    write_idx(turned / "t10k-labels-idx1-ubyte", labels)
+    model = random_model(Mlp(inputs=784, hidden=(), classes=10))
+    save_model(tmp_path / "a.safetensors", model)
+    save_model(tmp_path / "t.safetensors", replace(model, metadata={"options": '{"transpose":true}'}))
+    expected = make_report(tmp_path / "a.safetensors", data).evaluation.loss
+    assert make_report(tmp_path / "t.safetensors", turned).evaluation.loss == expected
+    assert make_report(tmp_path / "a.safetensors", turned, transpose=True).evaluation.loss == expected
+    assert make_report(tmp_path / "a.safetensors", turned).evaluation.loss != expected
+
+
+@pytest.mark.parametrize("options", ["{", "[]"])
+def test_settings_of_another_form_are_left_out(options: str, tmp_path: Path) -> None:
+    model = replace(random_model(Mlp(inputs=784, hidden=(), classes=10)), metadata={"options": options})
+    save_model(tmp_path / "a.safetensors", model)
+    text = html_of(make_report(tmp_path / "a.safetensors", small_mnist(tmp_path / "data", 30)))
+    assert 'id="metadata"' in text and 'id="settings"' not in text
+
+
+def test_files_that_do_not_fit(tmp_path: Path) -> None:
+    def said(model: Path, data: Path = DATA, **files: Path) -> str:
+        with pytest.raises(InputError) as caught:
+            make_report(model, data, **files)
+        return str(caught.value)
+
+    model, small = write_mlp(tmp_path / "a.bin"), write_mlp(tmp_path / "small.bin", inputs=9)
+    expected = "9 pixels an image, as the network takes (MLP 9-3-10)"
+    assert said(small) == f"{DATA}: images of 28 x 28 pixels, expected {expected}"
+    five = write_mlp(tmp_path / "five.bin", outputs=5)
+    assert said(five) == f"{DATA}: the label 9, expected labels from 0 to 4, as the network answers"
+    wide = tmp_path / "wide.safetensors"
+    save_model(wide, random_model(Cnn(height=14, width=56, filters=1, kernel=3, classes=10)))
+    expected = "784 pixels an image, as the network takes (CNN, 1 filters 3x3)"
+    assert said(wide) == f"{DATA}: images of 28 x 28 pixels, expected {expected}"
+    assert said(model, Path("none")).startswith("none: no such folder, expected t10k-images")
+    names = tmp_path / "names.txt"
+    names.write_text("a\nb\n")
+    assert said(model, class_names=names) == f"{names}: 2 names, expected 10, one for each class"
+    data = small_mnist(tmp_path / "data", 20)
+    assert said(model, data, log=Path("none")) == "none: no such file or directory, expected a training log"
+
+
+def test_errors_are_one_line(tmp_path: Path) -> None:
+    def said(*args: object, status: int = 1) -> str:
+        return error_line(run_tool(PROGRAM, *args, cwd=tmp_path, DISPLAY=None), PROGRAM, status)
+
+    assert said("no.bin").startswith("no.bin: no such file, expected a trained model; make it with: ")
+    assert said(status=2).startswith("the following arguments are required: MODEL")
+    files = (write_mlp(tmp_path / "a.bin"), "--data-dir", small_mnist(tmp_path / "data", 20))
+    assert said(*files, "--output", "none/report.html").startswith("none/report.html: cannot be written")
+
+
+def test_help(tmp_path: Path) -> None:
+    result = run_tool(PROGRAM, "--help", cwd=tmp_path)
+    options = ("--data-dir", "--log", "--class-names", "--transpose", "--output")
+    assert result.returncode == 0 and all(option in result.stdout for option in options)

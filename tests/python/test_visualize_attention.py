@@ -1,0 +1,201 @@
+"""tools/visualize_attention.py: the maps are the model's own attention, and the picture shows them."""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from attention_maps import AttentionMaps, attention_maps
+from conftest import Run
+from errors import InputError
+from idx import read_dataset
+from models import AttentionPool, load_model, save_model
+from networks import random_model
+from picture_ink import read_ink
+from preparation import prepare_ink
+from support import DATA, error_line, run_tool, small_mnist, write_mlp
+from visualize_attention import check_places, draw_attention, load_attention_model, read_picture, show
+
+PROGRAM = "visualize_attention"
+TWO_HEADS = AttentionPool(
+    height=28, width=28, patch=7, d_model=8, ff_dim=6, heads=2, position="learned", classes=10
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model of 4x4 patches and two heads, and a few digits."""
+    save_model(tmp_path / "two.safetensors", random_model(TWO_HEADS))
+    small_mnist(tmp_path / "data", 20)
+    return tmp_path
+
+
+def draw_one(path: Path) -> None:
+    picture = Image.new("L", (60, 90), 255)
+    picture.paste(0, (28, 20, 34, 70))
+    picture.save(path)
+
+
+def run(folder: Path, *args: object) -> str:
+    result = run_tool(PROGRAM, *args, cwd=folder, DISPLAY=None)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+def attention_by_hand(model: AttentionPool, picture: np.ndarray) -> np.ndarray:
+    """softmax(q k^T / sqrt(D / N)), one query and one key at a time: (N, S, S)."""
+    t, p, (rows, columns) = model.tensors, model.patch, model.grid
+    patches = [
+        picture[p * r : p * (r + 1), p * c : p * (c + 1)].ravel() for r in range(rows) for c in range(columns)
+    ]
+    tokens = [np.maximum(x @ t["Wp"] + t["bp"] + pos, 0) for x, pos in zip(patches, t["pos"], strict=True)]
+    size, weights = model.d_model // model.heads, np.zeros((model.heads, len(tokens), len(tokens)))
+    for head in range(model.heads):
+        part = slice(head * size, (head + 1) * size)
+        for i, query in enumerate(tokens):
+            q = (query @ t["Wq"] + t["bq"])[part]
+            e = [math.exp(q @ (key @ t["Wk"] + t["bk"])[part] / math.sqrt(size)) for key in tokens]
+            weights[head, i] = np.array(e) / sum(e)
+    return weights
+
+
+def test_maps_are_the_models_attention() -> None:
+    model, picture = random_model(TWO_HEADS), read_dataset(DATA, "t10k")[0][0] / 255
+    maps, weights = attention_maps(model, picture), attention_by_hand(random_model(TWO_HEADS), picture)
+    np.testing.assert_allclose(maps.weights, weights, rtol=1e-5)
+    np.testing.assert_allclose(maps.of_query(2, 1), 16 * weights[:, 9].reshape(2, 4, 4), rtol=1e-5)
+    for row, column in np.ndindex(4, 4):
+        received = weights[:, :, 4 * row + column].mean(axis=1) * 16
+        entropy = [-sum(w * math.log2(w) for w in head[4 * row + column]) for head in weights]
+        np.testing.assert_allclose(maps.received[:, row, column], received, rtol=1e-5)
+        np.testing.assert_allclose(maps.entropy[:, row, column], entropy, rtol=1e-5)
+    assert model.heads == 2 and maps.most_entropy == 4
+
+
+def test_decided_queries_have_ink_and_little_entropy() -> None:
+    """Four patches: the first without ink and decided, the last undecided."""
+    picture = np.repeat(np.repeat([[0.0, 1.0], [1.0, 0.9]], 2, axis=0), 2, axis=1)
+    weights = np.array([[[1, 0, 0, 0], [0.9, 0.1, 0, 0], [1, 0, 0, 0], [0.25] * 4]])
+    maps = AttentionMaps(picture, weights, (2, 2))
+    assert maps.decided_queries(3) == [(1, 0), (0, 1), (1, 1)]
+    assert maps.entropy[0].tolist()[1] == [0, 2]
+    empty = AttentionMaps(np.zeros((4, 4)), weights, (2, 2))
+    assert empty.decided_queries(2) == [(0, 0), (1, 0)]
+
+
+def test_lines_tell_the_numbers(runs: dict[str, Run], tmp_path: Path) -> None:
+    """Of a trained model, for the first test digits."""
+    model_path = runs["mnist_attention_pool"].model
+    *lines, wrote = run(tmp_path, model_path).splitlines()
+    assert wrote == "wrote attention_maps.png" and len(lines) == 3
+    images, model = read_dataset(DATA, "t10k")[0], load_model(model_path)
+    for i, line in enumerate(lines):
+        maps = attention_maps(model, images[i] / 255)
+        row, column = divmod(int(maps.received[0].argmax()), 7)
+        assert re.search(rf"t10k-images.*:{i}: \d \(\d+\.\d %\); head 0: ", line)
+        assert line.endswith(
+            f"most looked at {row},{column} ({maps.received.max():.1f} x the mean),"
+            f" entropy {maps.entropy.mean():.2f} of {math.log2(49):.2f} bits"
+        )
+    with Image.open(tmp_path / "attention_maps.png") as picture:
+        assert picture.width > 1000 and picture.height > 700
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 100
+
+
+def test_what_is_drawn(folder: Path) -> None:
+    """A row for each head of each picture; the maps drawn are the values, over the whole picture."""
+    model = load_model(folder / "two.safetensors")
+    index = next((folder / "data").glob("t10k-images*"))
+    shown = [show(model, f"{index}:{i}") for i in (3, 4)]
+    figure = Figure()
+    draw_attention(figure, shown, range(2), [(3, 2), (0, 0)])
+    assert len(figure.axes) == 4 * 5
+    for i, one in enumerate(shown):
+        for head in range(2):
+            row = figure.axes[5 * (2 * i + head) : 5 * (2 * i + head + 1)]
+            maps = [axes.images[0].get_array() for axes in row]
+            assert row[0].get_title() == f"{one.answer}, head {head}"
+            np.testing.assert_array_equal(maps[0], one.maps.picture)
+            np.testing.assert_array_equal(maps[1], one.maps.received[head])
+            np.testing.assert_array_equal(maps[2], one.maps.entropy[head])
+            np.testing.assert_array_equal(maps[3], one.maps.of_query(3, 2)[head])
+            assert row[3].patches[0].get_bbox().bounds == (14, 21, 7, 7)
+            assert all(axes.images[0].get_extent() == [0, 28, 28, 0] for axes in row[1:])
+
+
+def test_heads_queries_and_pictures(folder: Path) -> None:
+    """A drawn picture is prepared; fewer heads and more queries change the picture's size."""
+    draw_one(folder / "one.png")
+    prepared = prepare_ink(read_ink(folder / "one.png")).picture
+    np.testing.assert_array_equal(read_picture(str(folder / "one.png"), (28, 28)), prepared)
+    sizes = []
+    for options in ([], ["--head", 1], ["--head", 1, "--query", "0,0", "--query", "3,3", "--query", "1,2"]):
+        options += ["--query", "2,2"] if len(options) > 2 else []
+        lines = run(folder, "two.safetensors", "one.png", *options).splitlines()
+        assert ("head 0" in lines[0]) == (not options) and "head 1" in lines[0]
+        with Image.open(folder / "attention_maps.png") as picture:
+            sizes.append(picture.size)
+    assert sizes[0][0] == sizes[1][0] < sizes[2][0] and sizes[0][1] > sizes[1][1] == sizes[2][1]
+    run(folder, "two.safetensors", "one.png", "--output", "maps.svg")
+    assert (folder / "maps.svg").read_bytes().startswith(b"<?xml")
+
+
+def message(function: Callable[..., object], *args: object) -> str:
+    with pytest.raises(InputError) as caught:
+        function(*args)
+    return str(caught.value)
+
+
+def test_models_patches_and_heads_that_are_not_there(tmp_path: Path) -> None:
+    path = write_mlp(tmp_path / "mlp.bin")
+    expected = "expected a model of mnist_attention_pool"
+    said = message(load_attention_model, path)
+    assert said == f"{path}: a network without attention (MLP 784-3-10), {expected}"
+    for query, text in (((4, 0), "4,0"), ((0, 4), "0,4")):
+        said = message(check_places, TWO_HEADS, [(3, 3), query], None)
+        assert said == f"--query: {text}, expected at most 3,3"
+    for head in (2, -1):
+        said = message(check_places, TWO_HEADS, [], head)
+        assert said == f"--head: {head}, expected a number from 0 to 1"
+
+
+def test_pictures_that_cannot_be_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    Image.new("L", (30, 30), 255).save("empty.png")
+    images = next(Path("data").glob("t10k-images*"))
+    for name, said in [
+        ("empty.png", "empty.png: an empty picture, expected a digit"),
+        ("no.png", "no.png: no such file or directory, expected a PNG, JPEG or other picture file"),
+        (f"{images}:20", f"{images}:20: image 20 of 20, expected one from 0 to 19"),
+        ("none:3", "none: no such file or directory, expected an IDX file of images"),
+    ]:
+        assert message(read_picture, name, (28, 28)) == said
+    draw_one(folder / "one.png")
+    prepared = " (pictures are prepared to 28 x 28; IDXFILE:INDEX are not)"
+    for name, more in (("one.png", prepared), (f"{images}:1", "")):
+        said = f"{name}: 28 x 28 pixels, expected 6 x 9, as the network takes{more}"
+        assert message(read_picture, name, (6, 9)) == said
+
+
+def test_errors_are_one_line(folder: Path) -> None:
+    def said(*args: object, status: int = 1) -> str:
+        return error_line(run_tool(PROGRAM, *args, cwd=folder, DISPLAY=None), PROGRAM, status)
+
+    found = said("two.safetensors", "--query", "here", status=2)
+    assert found == "--query: found 'here', expected a row and a column, such as 3,2 (see --help)"
+    assert said("two.safetensors", "--data-dir", "none").startswith(
+        "none: no such folder, expected t10k-images"
+    )
+    assert said("two.safetensors", "--output", "none/a.png").startswith("none/a.png: cannot be written")
+    assert not list(folder.glob("*maps*"))
+
+
+def test_help(tmp_path: Path) -> None:
+    result = run_tool(PROGRAM, "--help", cwd=tmp_path)
+    options = ("--query", "--head", "--output", "--data-dir", "IMAGE")
+    assert result.returncode == 0 and all(option in result.stdout for option in options)

@@ -1,0 +1,69 @@
+#include "nn/data/named_picture.hpp"
+
+#include <string>
+
+#include "catch.hpp"
+#include "temporary_folder.hpp"
+
+using namespace nn;
+using nn::test::contains;
+
+namespace {
+
+// Three images of 2 x 3 pixels: 0 1 2 ..., 6 7 8 ..., 12 13 14 ...
+std::string small_idx() {
+  std::string bytes("\0\0\x08\x03\0\0\0\x03\0\0\0\x02\0\0\0\x03", 16);
+  for (char pixel = 0; pixel < 18; ++pixel) bytes += pixel;
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "images";
+  test::write_file(path, small_idx());
+  NamedPictures pictures;
+  const NetworkPicture last = pictures.read(path + ":2", false);
+  CHECK((last.rows == 2 && last.cols == 3 && last.verdict == Verdict::digit));
+  CHECK(last.pixels == std::vector<std::uint8_t>{12, 13, 14, 15, 16, 17});
+  CHECK(pictures.read(path + ":0", true).pixels.front() == 0);
+
+  const auto refusal = [&](const std::string& name) {
+    return test::error_of([&] { pictures.read(name, false); });
+  };
+  CHECK_THAT(refusal(path + ":3"), contains(":3: no such image, expected 0 to 2"));
+  CHECK_THAT(refusal(path + ":99999999999999999999"), contains("no such image, expected 0 to 2"));
+  CHECK_THAT(refusal(folder / "none:0"), contains("none: no such file"));
+  CHECK_THAT(refusal(path + ":"), contains("images:: no such file"));
+  CHECK_THAT(refusal(path + ":-1"), contains(":-1: no such file"));
+  CHECK_THAT(refusal(path), contains("has no PNG signature"));
+  CHECK(detail::idx_place("7.png") == std::nullopt);
+}
+
+TEST_CASE("a file whose name ends as IDXFILE:INDEX does is that file") {
+  const test::TemporaryFolder folder;
+  write_png(folder / "scan:3", {2, 2, {0, 9, 90, 255}});
+  CHECK(NamedPictures().read(folder / "scan:3", true).pixels == std::vector<std::uint8_t>{0, 9, 90, 255});
+}
+
+TEST_CASE("a PNG is prepared as a digit, or taken as it is") {
+  const test::TemporaryFolder folder;
+  GreyPicture one{60, 40, std::vector<std::uint8_t>(60 * 40, 250)};
+  for (std::size_t row = 10; row < 50; ++row) {
+    for (std::size_t col = 18; col < 22; ++col) one.pixels[row * 40 + col] = 20;
+  }
+  write_png(folder / "one.png", one);
+  write_png(folder / "blank.png", {60, 40, std::vector<std::uint8_t>(60 * 40, 250)});
+  NamedPictures pictures;
+  CHECK(pictures.read(folder / "one.png", true).pixels == one.pixels);
+
+  const NetworkPicture prepared = pictures.read(folder / "one.png", false);
+  const Prepared expected = prepare_ink(ink_of(one));
+  REQUIRE((prepared.rows == 28 && prepared.cols == 28 && prepared.pixels.size() == 784));
+  for (std::size_t i = 0; i < 784; ++i) {
+    REQUIRE(static_cast<double>(prepared.pixels[i]) == Approx(255 * expected.picture[i]).margin(0.5));
+  }
+  CHECK(prepared.verdict == Verdict::digit);
+  CHECK(pictures.read(folder / "blank.png", false).verdict == Verdict::nothing_drawn);
+}

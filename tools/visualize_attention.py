@@ -1,0 +1,202 @@
+"""Shows where an attention model looks: its real attention for given pictures, as one picture.
+
+Run:  tools/run.sh visualize_attention MODEL [IMAGE...] [--query R,C] [--head N] [--output attention_maps.png]
+Each IMAGE is a picture of a digit, prepared as the recognizer does, or IDXFILE:INDEX, taken as it is;
+without any it takes the first test digits. A row is a head of one picture: how much each patch is looked at
+by all, how undecided each patch is (entropy), and what some patches look at, framed: by default the most
+decided.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from attention_maps import AttentionMaps, attention_maps, draw_map
+from errors import InputError, ModelError, OptionParser, run_tool
+from figure_style import LIGHT, frame_picture, picture_path, save_figure
+from idx import find, read_images
+from models import AttentionPool, load_model, probabilities
+from picture_ink import read_ink
+from preparation import SIDE, prepare_ink
+from verdict import Verdict
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = 3  # that are shown if none is given
+QUERIES = 3
+INCHES = 2.1  # of one map
+
+
+class Shown(NamedTuple):
+    """A picture, what the network says to it, and where it looks."""
+
+    name: str
+    answer: str
+    maps: AttentionMaps
+
+
+def main() -> None:
+    options = parse_options()
+    model = load_attention_model(options.model)
+    check_places(model, options.query, options.head)
+    heads = range(model.heads) if options.head is None else [options.head]
+    names = options.images or test_digits(options.data_dir)
+    shown = [show(model, name) for name in names]
+    figure = Figure()
+    draw_attention(figure, shown, heads, options.query)
+    save_figure(figure, options.output)
+    for one in shown:
+        print(describe(one, heads))
+    print(f"wrote {options.output}")
+
+
+def parse_options() -> argparse.Namespace:
+    parser = OptionParser(prog="visualize_attention", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("model", type=Path, metavar="MODEL", help="a model of mnist_attention_pool")
+    add(
+        "images",
+        nargs="*",
+        metavar="IMAGE",
+        help=f"a PNG or other picture, or IDXFILE:INDEX, from 0 (default: the first {IMAGES} test digits)",
+    )
+    add(
+        "--query",
+        type=place,
+        action="append",
+        default=[],
+        metavar="R,C",
+        help="a patch to look from: row and column from 0, can be given again"
+        f" (default: the {QUERIES} most decided)",
+    )
+    add("--head", type=int, metavar="N", help="one head only, from 0 (default: all)")
+    add(
+        "--output",
+        type=picture_path,
+        default=Path("attention_maps.png"),
+        metavar="PATH",
+        help="the picture: .png, .pdf or .svg (default: %(default)s)",
+    )
+    add(
+        "--data-dir",
+        type=Path,
+        default=ROOT / "data",
+        metavar="PATH",
+        help="IDX files of the test digits (default: data)",
+    )
+    return parser.parse_args()
+
+
+def place(text: str) -> tuple[int, int]:
+    """A patch's row and column."""
+    if not (match := re.fullmatch(r"(\d+),(\d+)", text)):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a row and a column, such as 3,2")
+    return int(match[1]), int(match[2])
+
+
+def load_attention_model(path: Path) -> AttentionPool:
+    """Raises ModelError for another network."""
+    model = load_model(path)
+    if not isinstance(model, AttentionPool):
+        found = f"a network without attention ({model.summary})"
+        raise ModelError(path, found, "a model of mnist_attention_pool")
+    return model
+
+
+def check_places(model: AttentionPool, queries: Sequence[tuple[int, int]], head: int | None) -> None:
+    """Raises InputError for a patch or a head that the model has not."""
+    rows, columns = model.grid
+    for row, column in queries:
+        if row >= rows or column >= columns:
+            raise InputError("--query", f"{row},{column}", f"at most {rows - 1},{columns - 1}")
+    if head is not None and not 0 <= head < model.heads:
+        raise InputError("--head", str(head), f"a number from 0 to {model.heads - 1}")
+
+
+def test_digits(folder: Path) -> list[str]:
+    return [f"{find(folder, 't10k-images', 3)}:{i}" for i in range(IMAGES)]
+
+
+def show(model: AttentionPool, name: str) -> Shown:
+    picture = read_picture(name, model.image_size)
+    shares = probabilities(model, picture)[0]
+    best = int(shares.argmax())
+    answer = f"{model.class_names[best]} ({100 * shares[best]:.1f} %)"
+    return Shown(name, answer, attention_maps(model, picture))
+
+
+def read_picture(name: str, size: tuple[int, int]) -> np.ndarray:
+    """(rows, columns) as the network is shown it, ink 0 to 1. Raises InputError."""
+    match = re.fullmatch(r"(.+):(\d+)", name)
+    if match and not Path(name).exists():
+        images, index = read_images(Path(match[1])), int(match[2])
+        if index >= len(images):
+            raise InputError(name, f"image {index} of {len(images)}", f"one from 0 to {len(images) - 1}")
+        picture = images[index] / 255
+    else:
+        picture, verdict = prepare_ink(read_ink(Path(name)))
+        if verdict is Verdict.NOTHING:
+            raise InputError(name, "an empty picture", "a digit")
+    if picture.shape != size:
+        found = "{} x {} pixels".format(*picture.shape)
+        prepared = "" if match else f" (pictures are prepared to {SIDE} x {SIDE}; IDXFILE:INDEX are not)"
+        raise InputError(name, found, "{} x {}, as the network takes".format(*size) + prepared)
+    return picture
+
+
+def describe(shown: Shown, heads: Sequence[int]) -> str:
+    """e.g. `7.png: 7 (99.1 %); head 0: most looked at 3,2 (2.9 x the mean), entropy 4.92 of 5.61 bits`."""
+    parts = [f"{shown.name}: {shown.answer}"]
+    for head in heads:
+        received, entropy = shown.maps.received[head], shown.maps.entropy[head]
+        row, column = np.unravel_index(received.argmax(), received.shape)
+        parts.append(
+            f"head {head}: most looked at {row},{column} ({received.max():.1f} x the mean),"
+            f" entropy {entropy.mean():.2f} of {shown.maps.most_entropy:.2f} bits"
+        )
+    return "; ".join(parts)
+
+
+def draw_attention(
+    figure: Figure, shown: Sequence[Shown], heads: Sequence[int], queries: Sequence[tuple[int, int]]
+) -> None:
+    """A row for each head of each picture; see the head of this file."""
+    columns, rows = 3 + (len(queries) or QUERIES), len(shown) * len(heads)
+    figure.set_size_inches(INCHES * columns, 0.5 + (INCHES + 0.35) * rows)
+    figure.set_layout_engine("constrained")
+    figure.suptitle("Attention: the darker, the more", x=0.01, ha="left", color=LIGHT.text, fontweight="bold")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for i, one in enumerate(shown):
+        for j, head in enumerate(heads):
+            draw_head(grid[i * len(heads) + j], one, head, queries or one.maps.decided_queries(QUERIES))
+
+
+def draw_head(row: np.ndarray, shown: Shown, head: int, queries: Sequence[tuple[int, int]]) -> None:
+    """The axes of one row."""
+    maps = shown.maps
+    look = {"color": LIGHT.faint, "fontsize": 9}
+    row[0].imshow(maps.picture, cmap="gray_r", vmin=0, vmax=1)
+    frame_picture(row[0])
+    row[0].set_title(f"{shown.answer}, head {head}", color=LIGHT.text, fontsize=10)
+    row[0].set_xlabel(Path(shown.name).name, **look)
+    received, entropy = maps.received[head], maps.entropy[head]
+    draw_map(row[1], maps, received)
+    row[1].set_title("looked at by all", color=LIGHT.text, fontsize=10)
+    row[1].set_xlabel(f"up to {received.max():.1f} x the mean", **look)
+    draw_map(row[2], maps, entropy, largest=maps.most_entropy)
+    row[2].set_title("entropy", color=LIGHT.text, fontsize=10)
+    row[2].set_xlabel(f"{entropy.min():.1f} to {entropy.max():.1f} of {maps.most_entropy:.1f} bits", **look)
+    for axes, query in zip(row[3:], queries, strict=True):
+        values = maps.of_query(*query)[head]
+        draw_map(axes, maps, values, queries=[query])
+        axes.set_title("from patch {},{}".format(*query), color=LIGHT.text, fontsize=10)
+        axes.set_xlabel(f"up to {values.max():.1f} x the mean", **look)
+
+
+if __name__ == "__main__":
+    sys.exit(run_tool("visualize_attention", main))
