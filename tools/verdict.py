@@ -4,14 +4,17 @@
 ink is above 0.5 (less 1e-6, so that a half is a half with any rounding). It is not a single digit if
 
   solid       more than SOLID pixels are inked: a blot;
-  busy        4 * crossings + inked pixels > BUSY. Crossings are the stretches of ink in each row and in each
-              column, summed: much ink and many lines at once are a scribble;
+  busy        30 * ends + 40 * holes + crossings + inked pixels > BUSY: a scribble. Ends are those of the
+              strokes' middle lines (thinning.py): line pixels with at most one other among the eight around
+              them. Holes are the connected parts of what is not inked, less one. Crossings are the stretches
+              of ink in each row and in each column, summed;
   flat        the inked box is more than FLAT times as wide as high: a dash, a row of digits;
   side by side  two of its connected parts (pixels that touch, corners too), each of at least a tenth of the
               inked pixels and at least half the height of all, are beside one another: the right one's first
               column is at most one before the left one's end.
 
-The limits are those that MNIST's digits keep: tests/python/test_verdict.py counts how many do not.
+The limits are those that MNIST's digits keep: tests/python/test_verdict.py counts how many do not. Where the
+weights of `busy` come from: logistic regression of scribbles against training digits, rounded.
 """
 
 from enum import StrEnum
@@ -20,10 +23,11 @@ from itertools import pairwise
 import numpy as np
 
 from components import components
+from thinning import line_ends, thinned
 
 INKED = 0.5 - 1e-6
 SOLID = 240  # of the 400 pixels of the 20x20 box
-BUSY = 476
+BUSY = 370
 FLAT = 2
 
 
@@ -41,7 +45,8 @@ def judge(picture: np.ndarray) -> Verdict:
     inked = picture > INKED
     begins = (lines & np.diff(lines, axis=1, prepend=False) for lines in (inked, inked.T))
     crossings = sum(map(np.count_nonzero, begins))
-    busy = 4 * crossings + np.count_nonzero(inked) > BUSY
+    ends, holes = line_ends(thinned(inked)), components(~inked).max() - 1
+    busy = 30 * ends + 40 * holes + crossings + np.count_nonzero(inked) > BUSY
     height, width = _box(inked)[2:]
     if is_solid(picture) or busy or width > FLAT * height or _side_by_side(inked):
         return Verdict.NOT_ONE_DIGIT

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include "nn/core/tensor.hpp"
+#include "nn/core/memory.hpp"
 #include "nn/models/xor_net.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -41,7 +41,7 @@ HWY_ATTR HWY_INLINE Vec All(double value) {
 // The parameters, and the sigmoids of each sample as they were when it was last visited. U units, of which
 // the first H are the network's; the others' bias keeps their h at 0, and so they change nothing.
 struct State {
-  std::vector<double, CacheLineAllocator<double>> rows;
+  std::vector<double, ArrayAllocator<double>> rows;
   double *w1_0, *w1_1, *b1, *w2;  // (U) each: w1's row of x0 and of x1, ...
   double *a, *h;                  // (4, U)    h = sigmoid(a)
   double z[4], o[4];              // (4)       o = sigmoid(z)

@@ -1,5 +1,6 @@
 """The screen, and the models and logs that the real programs make in one epoch of the real data."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 import virtual_display
 from errors import InputError
-from support import BUILD, DATA, small_mnist
+from support import BUILD, DATA, ROOT, small_mnist
 
 
 class Run(NamedTuple):
@@ -42,12 +43,13 @@ def runs(build: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run
 
 @pytest.fixture(scope="session")
 def drawing_model(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model for drawn digits: it has seen digits shifted, turned, scaled and bent."""
+    """The model for drawn digits, trained by the command of the README."""
     folder = tmp_path_factory.mktemp("drawing")
-    options = "--filters 16 --epochs 8 --optimizer adam --lr 0.002 --schedule one-cycle --augment"
-    augment = "shift=1,rotate=10,scale=0.1,shear=0.1,elastic=5:30"
+    readme = (ROOT / "README.md").read_text()
+    options = re.search(r"mnist_cnn (.*?) --output drawing.bin", readme.replace("\\\n", ""), re.S)
+    assert options, "the README has no command that trains the model for drawn digits"
     files = ["--data-dir", DATA, "--output", folder / "drawing.bin", "--log", folder / "log.txt"]
-    command = [build / "mnist_cnn", "--quiet", *options.split(), augment, *files]
+    command = [build / "mnist_cnn", "--quiet", *options[1].split(), *files]
     subprocess.run(command, check=True, cwd=folder)
     return folder / "drawing.bin"
 

@@ -68,9 +68,8 @@ class PredictCommand {
   }
 
  private:
-  // Of MNIST's 10,000 test digits, as PNG files, so many are below it or refused by their look: 1.5 % with
-  // mnist_mlp's defaults, 1.2 % with mnist_cnn's, 1.9 % with mnist_attention_pool's. tools/doubt.py has the
-  // same number.
+  // Of MNIST's 10,000 test digits so many are below it or refused by their look: 1.6 % with mnist_mlp's
+  // defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/doubt.py has the same number.
   static constexpr double kLeastSure = 0.4;
 
   // A picture, or why there is none.

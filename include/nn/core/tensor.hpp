@@ -4,33 +4,17 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
-#include <new>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "nn/core/memory.hpp"
 #include "nn/core/rng.hpp"
 
 namespace nn {
 
-// Starts every array on a cache line, so that no vector load straddles two.
-template <class T>
-struct CacheLineAllocator {
-  using value_type = T;
-  static constexpr std::align_val_t alignment{64};
-  CacheLineAllocator() = default;
-  template <class U>
-  CacheLineAllocator(const CacheLineAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, alignment); }
-  template <class U>
-  bool operator==(const CacheLineAllocator<U>&) const {
-    return true;
-  }
-};
-
-using Floats = std::vector<float, CacheLineAllocator<float>>;
+using Floats = std::vector<float, ArrayAllocator<float>>;
 
 struct Tensor {
   Tensor() = default;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nn/data/components.hpp"
+#include "nn/data/thinning.hpp"
 
 namespace nn {
 
@@ -27,7 +28,7 @@ inline constexpr std::size_t kDigitBox = 20;   // pixels of the side that the di
 namespace detail {
 inline constexpr double kInked = 0.5 - 1e-6;  // below a half, so that a half is inked with any rounding
 inline constexpr std::size_t kSolid = 240;    // pixels of the 20x20
-inline constexpr std::size_t kBusy = 476;     // pixels, a crossing counts for four
+inline constexpr std::size_t kBusy = 370;     // of a sum that judge() defines
 inline constexpr std::size_t kFlat = 2;       // times as wide as high
 
 struct Extent {
@@ -50,8 +51,8 @@ inline bool is_solid(std::span<const double> picture) {
 
 // A prepared picture, (28, 28) with ink, is a digit or not_one_digit, by limits that MNIST's digits keep:
 //   solid         as above
-//   busy          much ink and many lines at once, a scribble: 4 * crossings + inked pixels; crossings are
-//   the
+//   busy          a scribble: 30 * ends + 40 * holes + crossings + inked pixels. Ends are those of the middle
+//                 lines; holes are the connected parts of what is not inked, less one; crossings are the
 //                 stretches of ink in every row and every column
 //   flat          a dash, or a row of digits
 //   side by side  two connected parts of a tenth of the ink and half the height each are beside one another
@@ -64,6 +65,15 @@ inline Verdict judge(std::span<const double> picture) {
     const bool begins = i < kDigitSide || !(picture[i - kDigitSide] > detail::kInked);
     crossings += picture[i] > detail::kInked && begins;
   }
+  std::array<std::uint8_t, kDigitSide * kDigitSide> lines;
+  std::array<double, kDigitSide * kDigitSide> paper;
+  for (std::size_t i = 0; i < picture.size(); ++i) {
+    lines[i] = picture[i] > detail::kInked;
+    paper[i] = 1.0 - lines[i];
+  }
+  thin(lines, kDigitSide, kDigitSide);
+  const std::size_t ends = line_ends(lines, kDigitSide, kDigitSide);
+  const std::size_t holes = components(paper, kDigitSide, kDigitSide, 0).parts - 1;
   detail::Extent all;
   std::vector<detail::Extent> parts(inked.parts);
   for (const Run& run : inked.runs) {
@@ -72,8 +82,8 @@ inline Verdict judge(std::span<const double> picture) {
   }
   assert(all.pixels > 0);
   const std::size_t height = all.bottom - all.top, width = all.right - all.left;
-  if (all.pixels > detail::kSolid || 4 * crossings + all.pixels > detail::kBusy ||
-      width > detail::kFlat * height) {
+  const bool busy = 30 * ends + 40 * holes + crossings + all.pixels > detail::kBusy;
+  if (all.pixels > detail::kSolid || busy || width > detail::kFlat * height) {
     return Verdict::not_one_digit;
   }
   std::erase_if(parts, [&](const detail::Extent& part) {

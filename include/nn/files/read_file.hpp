@@ -13,6 +13,7 @@
 #include <string>
 
 #include "nn/core/error.hpp"
+#include "nn/core/memory.hpp"
 
 namespace nn {
 
@@ -21,7 +22,7 @@ class Bytes {
  public:
   Bytes() = default;
   explicit Bytes(std::size_t size)
-      : data_(std::make_unique_for_overwrite<std::uint8_t[]>(size)), size_(size) {}
+      : data_(static_cast<std::uint8_t*>(allocate_array(size)), Free{size}), size_(size) {}
 
   std::size_t size() const { return size_; }
   std::uint8_t* data() { return data_.get(); }
@@ -31,7 +32,11 @@ class Bytes {
   std::span<const std::uint8_t> from(std::size_t offset) const { return {data() + offset, size() - offset}; }
 
  private:
-  std::unique_ptr<std::uint8_t[]> data_;
+  struct Free {
+    std::size_t allocated = 0;
+    void operator()(std::uint8_t* bytes) const { free_array(bytes, allocated); }
+  };
+  std::unique_ptr<std::uint8_t[], Free> data_;
   std::size_t size_ = 0;
 };
 

@@ -1,0 +1,187 @@
+"""tools/drawn_benchmark.py: the distortions, the figures, and what it says of bad input."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import Run
+from drawn_benchmark import AVERAGE, drawn_again, interval, scores_of
+from idx import read_dataset
+from models import Mlp, load_model
+from networks import random_model
+from picture_ink import ink_of
+from preparation import Prepared, prepare_ink
+from redrawn_digits import CANVAS, FAMILIES, LARGE_CANVAS, ZOOM, Family, redrawn
+from rejection import Doubt, Seen
+from support import DATA, error_line, run_tool, write_idx, write_mlp
+from verdict import Verdict
+
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    return read_dataset(DATA, "t10k")[0][:COUNT]
+
+
+@pytest.fixture
+def folder(digits: np.ndarray, tmp_path: Path) -> Path:
+    """A few of the test digits, as a user's data."""
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", digits)
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", read_dataset(DATA, "t10k")[1][:COUNT])
+    return tmp_path
+
+
+def drawn(digits: np.ndarray, family: Family, seed: int = 1) -> np.ndarray:
+    """Ink, (N, height, width) in [0, 1]."""
+    return 1 - np.stack(list(redrawn(digits, family, np.random.default_rng(seed)))) / 255
+
+
+def centres(ink: np.ndarray) -> np.ndarray:
+    """(N, 2): the middle of the mass, x and y from the canvas's middle, in pixels of 28."""
+    index = np.arange(ink.shape[1]) + 0.5 - ink.shape[1] / 2
+    mass = ink.sum(axis=(1, 2))
+    return np.stack([ink.sum(axis=1) @ index, ink.sum(axis=2) @ index], axis=1) / mass[:, None] / ZOOM
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_keep_all_ink_on_paper(name: str, digits: np.ndarray) -> None:
+    pictures = np.stack(list(redrawn(digits, FAMILIES[name], np.random.default_rng(1))))
+    side = ZOOM * (LARGE_CANVAS if name == "off-centre" else CANVAS)
+    assert pictures.shape == (COUNT, side, side) and pictures.dtype == np.uint8
+    for edge in (pictures[:, 0], pictures[:, -1], pictures[:, :, 0], pictures[:, :, -1]):
+        assert (edge == 255).all()
+    assert (pictures.min(axis=(1, 2)) < 30).all()
+
+
+def test_shift_moves_the_ink(digits: np.ndarray) -> None:
+    moved = centres(drawn(digits, Family(shift=6))) - centres(drawn(digits, Family()))
+    assert 5 < np.abs(moved).max() <= 6.1
+    assert np.abs(moved.mean(axis=0)).max() < 2
+
+
+@pytest.mark.parametrize("scale", [0.6, 1.3])
+def test_scale_changes_the_size(scale: float, digits: np.ndarray) -> None:
+    mass, plain = (drawn(digits, Family(scale=s)).sum(axis=(1, 2)) for s in ((scale, scale), (1, 1)))
+    np.testing.assert_allclose(mass / plain, scale**2, rtol=0.03)
+
+
+def test_rotation_is_within_its_limit(digits: np.ndarray) -> None:
+    """A straight line says how far it was turned."""
+    lines = np.zeros((COUNT, 28, 28), np.uint8)
+    lines[:, 4:24, 13:15] = 255
+    angles = []
+    for ink in drawn(lines, Family(rotation=20)):
+        y, x = np.nonzero(ink > 0.5)
+        angles.append(np.degrees(np.arctan(np.polyfit(y, x, 1)[0])))
+    assert 17 < np.max(angles) < 20.5 and -20.5 < np.min(angles) < -17
+
+
+@pytest.mark.parametrize("width", [1, 2.5, 5])
+def test_pen_has_its_width(width: float) -> None:
+    line = np.zeros((1, 28, 28), np.uint8)
+    line[:, 6:22, 12:16] = 255
+    (ink,) = drawn(line, Family(pen=(width, width)))
+    across = ink[ink.shape[0] // 2].sum() / ZOOM
+    assert abs(across - width) <= 0.5 / ZOOM  # of the line one pixel wide that is the middle
+
+
+def test_undistorted_digits_are_prepared_as_they_were(digits: np.ndarray) -> None:
+    plain = np.stack([prepare_ink(digit / 255).picture for digit in digits])
+    pictures = redrawn(digits, Family(), np.random.default_rng(1))
+    again = np.stack([prepare_ink(ink_of(picture / 255)).picture for picture in pictures])
+    assert np.abs(again - plain).mean() < 0.03  # enlarging blurs; from another digit it is
+    assert np.abs(again - np.roll(plain, 1, axis=0)).mean() > 0.1
+
+
+def test_same_seed_same_drawings(digits: np.ndarray) -> None:
+    family = FAMILIES["everything"]
+    np.testing.assert_array_equal(drawn(digits[:5], family), drawn(digits[:5], family))
+    assert (drawn(digits[:5], family) != drawn(digits[:5], family, seed=2)).any()
+
+
+def test_scores_count_what_does_not_look_like_a_digit_as_wrong(digits: np.ndarray) -> None:
+    zero = random_model(Mlp(inputs=784, hidden=(), classes=10))
+    bias = np.zeros(10, np.float32)
+    bias[3] = 1
+    always_three = replace(zero, tensors={"W1": np.zeros((784, 10), np.float32), "b1": bias})
+    seen = Seen(np.zeros((4, 28, 28)), np.array([True, True, False, True]))
+    scores = scores_of(always_three, dict.fromkeys(["as they are", *FAMILIES], seen), np.array([3, 4, 3, 3]))
+    for values in scores.values():
+        np.testing.assert_array_equal(values, [1, 0, 0, 1])
+    assert AVERAGE in scores
+
+
+def test_interval() -> None:
+    mean, half = interval(np.array([1.0, 1.0, 1.0, 0.0]))
+    assert mean == 0.75
+    assert half == pytest.approx(1.96 * np.sqrt(0.75 * 0.25 / 4), rel=1e-4)
+
+
+def test_seen() -> None:
+    model = random_model(Mlp(inputs=784, hidden=(), classes=10))
+    pictures = np.random.default_rng(1).random((2, 28, 28))
+    seen = Seen.of([Prepared(pictures[0], Verdict.DIGIT), Prepared(pictures[1], Verdict.TOO_SMALL)])
+    sure, not_asked = seen.confidence(model)
+    assert 0.1 <= sure <= 1 and not_asked == -1
+
+
+def test_doubt() -> None:
+    digits = np.array([-1, 0.3, 0.5, 0.9, 0.9, 0.95, 0.97, 0.98, 0.99, 1])
+    doubt = Doubt(digits, {"pictures": np.array([-1, 0.2, 0.6]), "strokes": np.array([-1.0])})
+    assert [doubt.false_alarms(t) for t in (0, 0.3, 0.4, 0.9, 0.91)] == [0.1, 0.1, 0.2, 0.3, 0.5]
+    assert doubt.answered(0.2) == {"pictures": 2, "strokes": 0}
+    assert doubt.answered(0.7) == {"pictures": 0, "strokes": 0}
+    assert doubt.calibrated(0.1) == 0.3
+    assert doubt.calibrated(0.3) == 0.9  # a higher one would have 50 %
+    assert doubt.calibrated(0.05) == 0  # 10 % do not look like digits
+    assert doubt.false_alarms(doubt.calibrated(0.3)) <= 0.3
+
+
+def test_tool_prints_tables_and_writes_json(folder: Path, runs: dict[str, Run]) -> None:
+    models = [runs["mnist_mlp"].model, runs["mnist_cnn"].model]
+    done = run_tool("drawn_benchmark", *models, "--data-dir", folder, "--json", "out.json", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads((folder / "out.json").read_text())
+    assert report["digits"] == COUNT and list(report["models"]) == list(map(str, models))
+    images, labels = read_dataset(folder, "t10k")
+    chosen = np.random.default_rng(1).permutation(COUNT)
+    for path, of_model in report["models"].items():
+        scores = scores_of(load_model(Path(path)), drawn_again(images[chosen], seed=1), labels[chosen])
+        assert {name: values.mean() for name, values in scores.items()} == {
+            name: cell["mean"] for name, cell in of_model["accuracy"].items()
+        }
+        assert of_model["accuracy"]["average"]["mean"] == pytest.approx(
+            np.mean([of_model["accuracy"][name]["mean"] for name in FAMILIES])
+        )
+        assert of_model["negatives"] == {"pictures": 220, "strokes": 180}
+        assert f"{of_model['calibrated_threshold']:.3f} calibrated" in done.stdout
+        for row in of_model["thresholds"]:
+            if row["threshold"] <= of_model["calibrated_threshold"]:
+                assert row["false_alarms"] <= 0.02
+    first, *lines = done.stdout.split("\n\n")[0].splitlines()
+    assert first.split() == ["accuracy,", "%", *map(str, models)]
+    assert [line.split("  ")[0] for line in lines] == ["as they are", *FAMILIES, "average"]
+    accuracies = (report["models"][str(path)]["accuracy"]["pen"] for path in models)
+    cells = "  ".join(f"{100 * cell['mean']:.1f} +- {100 * cell['half_interval']:.1f}" for cell in accuracies)
+    assert " ".join(lines[4].split()) == " ".join(f"pen {cells}".split())
+
+
+def test_errors_are_one_line(folder: Path) -> None:
+    mlp = write_mlp(folder / "mlp.bin")
+
+    def said(*args: object, status: int = 1) -> str:
+        return error_line(run_tool("drawn_benchmark", *args, cwd=folder), "drawn_benchmark", status)
+
+    assert said("no.bin", "--data-dir", folder).startswith("no.bin: no such file, expected a trained model")
+    assert said(mlp, "--data-dir", "nowhere").startswith("nowhere: no such folder, expected ")
+    assert said(mlp, "--limit", "0", status=2).startswith("--limit: '0', expected a whole number from 1")
+    assert said(mlp, "--seed", "-1", status=2).startswith("--seed: '-1', expected a whole number from 0")
+    images = np.zeros((COUNT, 28, 28), np.uint8)
+    write_idx(folder / "t10k-images-idx3-ubyte", images)
+    assert said(mlp, "--data-dir", folder) == f"{folder}: {COUNT} test images without ink, expected digits"
+    write_idx(folder / "t10k-images-idx3-ubyte", images[:, :8, :9])
+    assert said(mlp, "--data-dir", folder) == f"{folder}: test images of 8 x 9 pixels, expected 28 x 28"

@@ -1,0 +1,183 @@
+"""How robust is a network to drawing? Test digits drawn again, and drawings that are no digit.
+
+Run:  tools/run.sh drawn_benchmark MODEL... [--limit N] [--seed N] [--json FILE]
+
+The first table has the accuracy on the test digits as they are, on the same digits drawn again with one
+distortion at a time and with everything at once (redrawn_digits.py gives the limits), and the mean over these
+families. All go through the whole preparation, as pictures; one that does not look like a digit after it
+counts as wrong. Intervals are 95 %: 1.96 standard errors of the mean over the digits.
+
+The second table is about doubt, at several thresholds: the share of the real test digits that are not
+answered, and how many drawings that are no digit are, made as pictures and as strokes. The calibrated
+threshold is the highest with at most 2 % false alarms.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from atomic import replacing
+from doubt import THRESHOLD
+from errors import InputError, OptionParser, run_tool
+from evaluation import Z95
+from idx import read_dataset
+from models import Model, load_digit_model, logits
+from negative_drawings import PEN, negative_drawings
+from picture_ink import ink_of
+from preparation import SIDE, prepare_ink, prepare_strokes
+from redrawn_digits import FAMILIES, redrawn
+from rejection import Doubt, Seen
+
+ROOT = Path(__file__).resolve().parents[1]
+AS_THEY_ARE, AVERAGE = "as they are", "average"
+BATCH = 100  # digits drawn again at a time
+THRESHOLDS = {THRESHOLD, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
+MOST_FALSE_ALARMS = 0.02
+
+Scores = dict[str, np.ndarray]  # (N) for each family: 1 where a digit is recognised, 0 where it is not
+
+
+def main() -> None:
+    options = parse_options()
+    models = {str(path): load_digit_model(path) for path in options.models}
+    digits, labels = read_digits(options.data_dir)
+    chosen = np.random.default_rng(options.seed).permutation(len(digits))[: options.limit]
+    drawings = drawn_again(digits[chosen], options.seed)
+    scores = {path: scores_of(model, drawings, labels[chosen]) for path, model in models.items()}
+    print(accuracy_table(scores))
+    real = Seen.of(prepare_ink(digit / 255) for digit in digits)
+    negatives = drawn_negatives(digits, options.seed)
+    doubts = {path: doubt_of(model, real, negatives) for path, model in models.items()}
+    for path, doubt in doubts.items():
+        print(f"\n{doubt_table(path, doubt)}")
+    if options.json:
+        each = {path: {**accuracy_json(scores[path]), **doubt_json(doubts[path])} for path in models}
+        report = {"seed": options.seed, "digits": len(chosen), "models": each}
+        with replacing(options.json) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def parse_options() -> argparse.Namespace:
+    parser = OptionParser(prog="drawn_benchmark", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("models", type=Path, nargs="+", metavar="MODEL", help="a .bin or .safetensors for ten digits")
+    add("--limit", type=whole(1), default=1000, metavar="N", help="digits drawn again (default: %(default)s)")
+    add("--seed", type=whole(0), default=1, metavar="N", help="of all that is random (default: %(default)s)")
+    add("--data-dir", type=Path, default=ROOT / "data", metavar="PATH", help="IDX files (default: data)")
+    add("--json", type=Path, metavar="FILE", help="write all numbers there, too")
+    return parser.parse_args()
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """An option's type: a whole number from `least`."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"'{text}', expected a whole number from {least}")
+        return int(text)
+
+    return parse
+
+
+def read_digits(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Test images, uint8 (N, 28, 28), and labels (N)."""
+    images, labels = read_dataset(folder, "t10k")
+    if images.shape[1:] != (SIDE, SIDE):
+        found = f"test images of {images.shape[1]} x {images.shape[2]} pixels"
+        raise InputError(folder, found, f"{SIDE} x {SIDE}")
+    if empty := np.count_nonzero(~images.any(axis=(1, 2))):
+        raise InputError(folder, f"{empty} test images without ink", "digits")
+    return images, labels
+
+
+def drawn_again(digits: np.ndarray, seed: int) -> dict[str, Seen]:
+    """The digits as they are and in every family of distortions, prepared from pictures."""
+    drawings = {AS_THEY_ARE: Seen.of(prepare_ink(digit / 255) for digit in digits)}
+    for name, family in FAMILIES.items():
+        rng = np.random.default_rng(seed)
+        batches = (digits[start : start + BATCH] for start in range(0, len(digits), BATCH))
+        pictures = (picture for batch in batches for picture in redrawn(batch, family, rng))
+        drawings[name] = Seen.of(prepare_ink(ink_of(picture / 255)) for picture in pictures)
+    return drawings
+
+
+def scores_of(model: Model, drawings: dict[str, Seen], labels: np.ndarray) -> Scores:
+    scores = {
+        name: (seen.looks_right & (logits(model, seen.pictures).argmax(axis=1) == labels)).astype(float)
+        for name, seen in drawings.items()
+    }
+    return scores | {AVERAGE: np.mean([scores[name] for name in FAMILIES], axis=0)}
+
+
+def interval(scores: np.ndarray) -> tuple[float, float]:
+    """The mean of (N) scores and the half of its 95 % interval."""
+    return float(scores.mean()), float(Z95 * scores.std() / np.sqrt(len(scores)))
+
+
+def accuracy_table(scores: dict[str, Scores]) -> str:
+    """Families down, models across, in percent."""
+    rows = [["accuracy, %", *scores]]
+    for name in (AS_THEY_ARE, *FAMILIES, AVERAGE):
+        cells = (interval(of_model[name]) for of_model in scores.values())
+        rows.append([name, *(f"{100 * mean:.1f} +- {100 * half:.1f}" for mean, half in cells)])
+    return aligned(rows)
+
+
+def accuracy_json(scores: Scores) -> dict[str, object]:
+    cells = {name: interval(values) for name, values in scores.items()}
+    return {"accuracy": {name: {"mean": mean, "half_interval": half} for name, (mean, half) in cells.items()}}
+
+
+def drawn_negatives(digits: np.ndarray, seed: int) -> dict[str, Seen]:
+    """Drawings that are no digit, as pictures, and those made of strokes as strokes, too."""
+    drawings = negative_drawings(digits, seed=seed)
+    strokes = (drawing.strokes for drawing in drawings if drawing.strokes is not None)
+    return {
+        "pictures": Seen.of(prepare_ink(drawing.ink) for drawing in drawings),
+        "strokes": Seen.of(prepare_strokes(each, PEN) for each in strokes),
+    }
+
+
+def doubt_of(model: Model, digits: Seen, negatives: dict[str, Seen]) -> Doubt:
+    by_form = {form: seen.confidence(model) for form, seen in negatives.items()}
+    return Doubt(digits.confidence(model), by_form)
+
+
+def doubt_table(path: str, doubt: Doubt) -> str:
+    """Thresholds down."""
+    headings = [f"answered of {len(confidence)} {form}" for form, confidence in doubt.negatives.items()]
+    rows = [[f"threshold of {path}", "false alarms, %", *headings]]
+    calibrated = doubt.calibrated(MOST_FALSE_ALARMS)
+    for threshold in sorted({*THRESHOLDS, calibrated}):
+        notes = {THRESHOLD: " default", calibrated: " calibrated"}
+        counts = map(str, doubt.answered(threshold).values())
+        alarms = f"{100 * doubt.false_alarms(threshold):.2f}"
+        rows.append([f"{threshold:.3f}{notes.get(threshold, '')}", alarms, *counts])
+    return aligned(rows)
+
+
+def doubt_json(doubt: Doubt) -> dict[str, object]:
+    calibrated = doubt.calibrated(MOST_FALSE_ALARMS)
+    rows = [
+        {"threshold": t, "false_alarms": doubt.false_alarms(t), "answered": doubt.answered(t)}
+        for t in sorted({*THRESHOLDS, calibrated})
+    ]
+    negatives = {form: len(confidence) for form, confidence in doubt.negatives.items()}
+    return {"negatives": negatives, "calibrated_threshold": calibrated, "thresholds": rows}
+
+
+def aligned(rows: list[list[str]]) -> str:
+    """The first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
+    )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(run_tool("drawn_benchmark", main))
