@@ -58,7 +58,8 @@ if [[ ${1:-} != --fast ]]; then
   # assertions off.
   step "C++, any CPU, address and undefined-behaviour sanitizers: unit tests" test_build build-sanitize unit_tests \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DNN_SANITIZE=ON -DNN_NATIVE=OFF
-  step "C++, clang: unit tests" test_build build-clang all -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++
+  step "C++, clang: unit tests" test_build build-clang all \
+    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O1 -DCMAKE_CXX_COMPILER=clang++
 fi
 step "Programs and Python tools: pytest" test_python
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <new>
 
 #ifdef __linux__
@@ -26,6 +27,7 @@ inline std::size_t huge_pages(std::size_t bytes) {
 
 // `bytes` of memory, not cleared, which begin on a cache line.
 inline void* allocate_array(std::size_t bytes) {
+  if (bytes > std::numeric_limits<std::ptrdiff_t>::max()) throw std::bad_alloc();
   const std::size_t huge = detail::huge_pages(bytes) * kHugePage;
   if (huge == 0) return ::operator new (bytes, std::align_val_t{kCacheLine});
   void* array = ::operator new (std::max(bytes, huge), std::align_val_t{kHugePage});

@@ -17,12 +17,19 @@
 
 namespace nn {
 
+namespace detail {
+struct FreeArray {
+  std::size_t allocated = 0;
+  void operator()(std::uint8_t* bytes) const { free_array(bytes, allocated); }
+};
+}  // namespace detail
+
 // Bytes that are not cleared before they are filled: on 47 MB of images that is 10 ms of page faults saved.
 class Bytes {
  public:
   Bytes() = default;
   explicit Bytes(std::size_t size)
-      : data_(static_cast<std::uint8_t*>(allocate_array(size)), Free{size}), size_(size) {}
+      : data_(static_cast<std::uint8_t*>(allocate_array(size)), detail::FreeArray{size}), size_(size) {}
 
   std::size_t size() const { return size_; }
   std::uint8_t* data() { return data_.get(); }
@@ -32,11 +39,7 @@ class Bytes {
   std::span<const std::uint8_t> from(std::size_t offset) const { return {data() + offset, size() - offset}; }
 
  private:
-  struct Free {
-    std::size_t allocated = 0;
-    void operator()(std::uint8_t* bytes) const { free_array(bytes, allocated); }
-  };
-  std::unique_ptr<std::uint8_t[], Free> data_;
+  std::unique_ptr<std::uint8_t[], detail::FreeArray> data_;
   std::size_t size_ = 0;
 };
 
