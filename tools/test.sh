@@ -7,6 +7,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$root"
 
 test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb)
+# clang's sanitizers: a part of clang on Ubuntu 22.04, later a package of their own.
+grep -qsxF 'VERSION_ID="22.04"' /etc/os-release || test_packages+=(libclang-rt-dev)
 
 check_shell() { shellcheck -x tools/*.sh .ci/run; }
 
