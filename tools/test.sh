@@ -58,7 +58,7 @@ step "C++, Release: unit tests" test_build build all -DCMAKE_BUILD_TYPE=Release
 if [[ ${1:-} != --fast ]]; then
   # Each in one build: another compiler, no -march=native, the sanitizers. Not RelWithDebInfo, which would switch
   # the assertions off.
-  step "C++, clang, any CPU, address and undefined-behaviour sanitizers: unit tests" test_build build-sanitize all \
+  step "C++, clang, any CPU, address and undefined-behaviour sanitizers: unit tests" test_build build-sanitize unit_tests \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DCMAKE_CXX_COMPILER=clang++ -DNN_SANITIZE=ON -DNN_NATIVE=OFF
 fi
 step "Programs and Python tools: pytest" test_python
