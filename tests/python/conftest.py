@@ -1,6 +1,7 @@
 """The screen, and the models and logs that the real programs make in one epoch of the real data."""
 
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 import virtual_display
 from errors import InputError
 from support import BUILD, DATA, ROOT, small_mnist
+
+# A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Run(NamedTuple):
