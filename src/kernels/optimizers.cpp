@@ -102,7 +102,8 @@ HWY_EXPORT(Update);
 
 void optimizer_update(const OptimizerStep& step, Tensor& t, std::size_t begin, std::size_t end) {
   assert(begin <= end && end <= t.value.size());
-  const auto at = [&](Floats& values) { return values.empty() ? nullptr : values.data() + begin; };
+  // A moment that there is none of is not looked at: any address will do.
+  const auto at = [&](Floats& values) { return (values.empty() ? t.value : values).data() + begin; };
   HWY_DYNAMIC_DISPATCH(Update)(step, at(t.value), at(t.grad), at(t.moment1), at(t.moment2), end - begin);
 }
 
