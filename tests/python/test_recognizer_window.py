@@ -26,9 +26,11 @@ from sample_strokes import digit_strokes
 from support import write_mlp
 
 PLACES = [(75, 40, 200), (8, 150, 110), (190, 6, 70)]  # left, top, height of a digit on the sheet
-SCRIBBLE = [
-    [(10, 10), (270, 20), (10, 90), (270, 130), (15, 190), (270, 220), (20, 270), (250, 10)],
-    [(10, 10), (40, 270), (90, 10), (130, 270), (190, 15), (220, 270), (270, 20)],
+SCRIBBLE = [  # one stroke, to and fro and up and down
+    [
+        *[(10, 10), (270, 20), (10, 90), (270, 130), (15, 190), (270, 220), (20, 270), (250, 10)],
+        *[(10, 10), (40, 270), (90, 10), (130, 270), (190, 15), (220, 270), (270, 20)],
+    ]
 ]
 
 Opener = Callable[..., RecognizerWindow]
