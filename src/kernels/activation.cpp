@@ -29,18 +29,27 @@ HWY_ATTR HWY_INLINE void for_vectors(M m, Matrix n, F f) {
   }
 }
 
+// f(v), and NaN where v is: Highway leaves open what its exp() makes of NaN.
+template <class V, class F>
+HWY_ATTR HWY_INLINE V pass_nan(V v, F f) {
+  const auto is_number = hn::Eq(v, v);
+  return hn::IfThenElse(is_number, f(hn::IfThenElseZero(is_number, v)), v);
+}
+
 HWY_ATTR void Sigmoid(Matrix x) {
   for_vectors(x, x, [](auto d, float* at, float*) HWY_ATTR {
-    const auto v = hn::LoadU(d, at);
-    const auto one = hn::Set(d, 1.0f), limit = hn::Set(d, 88.0f);  // exp(88) is still a float
-    const auto y = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(v), limit))));
-    hn::StoreU(hn::IfThenElse(hn::Eq(v, v), y, v), d, at);  // Highway's exp(NaN) is 0
+    const auto sigmoid = [d](auto v) HWY_ATTR {
+      const auto one = hn::Set(d, 1.0f), limit = hn::Set(d, 88.0f);  // exp(88) is still a float
+      return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(v), limit))));
+    };
+    hn::StoreU(pass_nan(hn::LoadU(d, at), sigmoid), d, at);
   });
 }
 
 HWY_ATTR void Tanh(Matrix x) {
-  for_vectors(x, x,
-              [](auto d, float* at, float*) HWY_ATTR { hn::StoreU(hn::Tanh(d, hn::LoadU(d, at)), d, at); });
+  for_vectors(x, x, [](auto d, float* at, float*) HWY_ATTR {
+    hn::StoreU(pass_nan(hn::LoadU(d, at), [d](auto v) HWY_ATTR { return hn::Tanh(d, v); }), d, at);
+  });
 }
 
 // Phi(x) and phi(x). Phi is erf as Abramowitz & Stegun have it, 7.1.26, to 1e-7: its one exp() is phi's, too.
@@ -62,20 +71,22 @@ HWY_ATTR HWY_INLINE Normal<V> normal(D d, V x) {
           hn::Mul(e, hn::Set(d, 0.39894228f))};
 }
 
-HWY_ATTR void Gelu(Matrix y, Matrix x) {
-  for_vectors(y, x, [](auto d, float* y_at, float* x_at) HWY_ATTR {
-    const auto v = hn::LoadU(d, y_at);
-    hn::StoreU(v, d, x_at);
-    hn::StoreU(hn::Mul(v, normal(d, v).distribution), d, y_at);
+HWY_ATTR void Gelu(Matrix y, Matrix x_out) {
+  for_vectors(y, x_out, [](auto d, float* y_at, float* x_at) HWY_ATTR {
+    const auto x = hn::LoadU(d, y_at);
+    hn::StoreU(x, d, x_at);
+    const auto gelu = [d](auto v) HWY_ATTR { return hn::Mul(v, normal(d, v).distribution); };
+    hn::StoreU(pass_nan(x, gelu), d, y_at);
   });
 }
 
 HWY_ATTR void GeluBackward(ConstMatrix x, Matrix dy) {
   for_vectors(x, dy, [](auto d, const float* x_at, float* dy_at) HWY_ATTR {
-    const auto v = hn::LoadU(d, x_at);
-    const auto n = normal(d, v);
-    const auto slope = hn::MulAdd(v, n.density, n.distribution);
-    hn::StoreU(hn::Mul(hn::LoadU(d, dy_at), slope), d, dy_at);
+    const auto slope = [d](auto v) HWY_ATTR {
+      const auto n = normal(d, v);
+      return hn::MulAdd(v, n.density, n.distribution);
+    };
+    hn::StoreU(hn::Mul(hn::LoadU(d, dy_at), pass_nan(hn::LoadU(d, x_at), slope)), d, dy_at);
   });
 }
 
