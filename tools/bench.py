@@ -21,9 +21,10 @@ from pathlib import Path
 
 from bench_peers import install, machine, runs, tables
 from bench_peers.runs import Run
-from errors import InputError, OptionParser, os_reason, run_tool
+from common.errors import InputError, run_tool
+from common.options import ROOT, OptionParser, number
+from common.writing import replacing
 
-ROOT = Path(__file__).resolve().parents[1]
 EPOCHS = {"mnist_mlp": 10, "mnist_cnn": 3, "mnist_attention_pool": 2, "mlp_simple": runs.XOR_EPOCHS}
 PEERS = {"jax": "JAX", "torch": "PyTorch"}
 OURS = "this project"
@@ -60,13 +61,13 @@ def parse_options() -> argparse.Namespace:
         metavar="A,B",
         help="jax, torch, both or none; installs what is missing (default: those that are installed)",
     )
-    add("--rounds", type=positive, default=3, metavar="N", help="default: %(default)s")
-    add("--threads", type=positive, default=2, metavar="N", help="default: %(default)s")
-    add("--epochs", type=positive, metavar="N", help="of each network on MNIST (default: 10, 3, 2)")
+    add("--rounds", type=number(int, 1), default=3, metavar="N", help="default: %(default)s")
+    add("--threads", type=number(int, 1), default=2, metavar="N", help="default: %(default)s")
+    add("--epochs", type=number(int, 1), metavar="N", help="of each network on MNIST (default: 10, 3, 2)")
     add("--busy-core", action="store_true", help="also measure ours beside a process that keeps a core busy")
     add("--one-thread", action="store_true", help="also measure ours on one thread")
     add("--json", type=Path, metavar="FILE", help="write every number there")
-    add("--data-dir", type=Path, default=ROOT / "data", metavar="PATH", help="default: data")
+    parser.add_data_dir()
     add("--build-dir", type=Path, default=ROOT / "build", metavar="PATH", help="default: build")
     return parser.parse_args()
 
@@ -78,16 +79,11 @@ def names(known: dict[str, object], none: bool = False) -> Callable[[str], list[
         chosen = [] if none and text == "none" else text.split(",")
         for name in chosen:
             if name not in known:
-                raise argparse.ArgumentTypeError(f"'{name}', expected one or more of {', '.join(known)}")
+                expected = f"one or more of {', '.join(known)}"
+                raise argparse.ArgumentTypeError(f"found {name!r}, expected {expected}")
         return list(dict.fromkeys(chosen))
 
     return parse
-
-
-def positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}', expected a whole number from 1")
-    return int(text)
 
 
 def mnist(options: argparse.Namespace) -> list[str]:
@@ -205,10 +201,8 @@ def as_markdown(report: dict[str, object]) -> str:
 
 
 def write_json(path: Path, report: dict[str, object]) -> None:
-    try:
-        path.write_text(json.dumps(report, default=dataclasses.asdict, indent=2) + "\n")
-    except OSError as error:
-        raise InputError(path, f"cannot be written ({os_reason(error)})", "a writable file") from error
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(report, default=dataclasses.asdict, indent=2) + "\n")
 
 
 def say(line: str) -> None:

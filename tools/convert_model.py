@@ -10,7 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from errors import OptionParser, run_tool
+from common.errors import run_tool
+from common.options import OptionParser
 from models import load_model, save_model
 
 

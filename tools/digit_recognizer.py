@@ -6,11 +6,11 @@ Needs tkinter (Debian package python3-tk) and a display; `--image PICTURE ...` r
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from doubt import THRESHOLD
-from errors import InputError, OptionParser, run_tool
+from common.errors import InputError, run_tool
+from common.options import OptionParser, number
+from recognizer.doubt import THRESHOLD
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def parse_options() -> argparse.Namespace:
     add("--image", type=Path, nargs="+", metavar="PICTURE", help="recognise pictures and open no window")
     add(
         "--threshold",
-        type=number_in(0, 1),
+        type=number(float, 0, 1),
         default=THRESHOLD,
         metavar="P",
         help="'not sure' below this probability, 0 to 1 (default: %(default)s)",
@@ -54,31 +54,17 @@ def parse_options() -> argparse.Namespace:
     )
     add(
         "--zoom",
-        type=number_in(0.5, 8),
+        type=number(float, 0.5, 8),
         metavar="X",
         help="size of what is in the window, 0.5 to 8 (default: as the screen's resolution asks)",
     )
     return parser.parse_args()
 
 
-def number_in(least: float, most: float) -> Callable[[str], float]:
-    """Reads an option's value, which has to be within its range."""
-
-    def read(text: str) -> float:
-        try:
-            if least <= (value := float(text)) <= most:
-                return value
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from {least:g} to {most:g}")
-
-    return read
-
-
 def recognise_pictures(options: argparse.Namespace) -> None:
     """A line for each, by the first model."""
     from models import load_digit_model
-    from recognition import describe_picture
+    from recognizer.recognition import describe_picture
 
     model = load_digit_model(options.model[0])
     for path in options.image:
@@ -88,10 +74,10 @@ def recognise_pictures(options: argparse.Namespace) -> None:
 def open_window(options: argparse.Namespace) -> None:
     """Shows the window until it is closed."""
     from models import load_digit_model
-    from recognizer_session import Session, models_in
+    from recognizer.session import Session, models_in
 
     try:
-        from recognizer_window import RecognizerWindow, open_root
+        from recognizer.window import RecognizerWindow, open_root
     except ImportError as error:
         expected = (
             "the Debian package python3-tk (sudo apt-get install python3-tk); without it: --image PICTURE"

@@ -3,9 +3,9 @@
 Run:  tools/run.sh drawn_benchmark MODEL... [--limit N] [--seed N] [--json FILE]
 
 The first table has the accuracy on the test digits as they are, on the same digits drawn again with one
-distortion at a time and with everything at once (redrawn_digits.py gives the limits), and the mean over these
-families. All go through the whole preparation, as pictures; one that does not look like a digit after it
-counts as wrong. Intervals are 95 %: 1.96 standard errors of the mean over the digits.
+distortion at a time and with everything at once (robustness/redrawn.py gives the limits), and the mean over
+these families. All go through the whole preparation, as pictures; one that does not look like a digit after
+it counts as wrong. Intervals are 95 %: 1.96 standard errors of the mean over the digits.
 
 The second table is about doubt, at several thresholds: the share of the real test digits that are not
 answered, and how many drawings that are no digit are, made as pictures and as strokes. The calibrated
@@ -15,24 +15,24 @@ threshold is the highest with at most 2 % false alarms.
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from atomic import replacing
-from doubt import THRESHOLD
-from errors import InputError, OptionParser, run_tool
-from evaluation import Z95
-from idx import read_dataset
+from common.errors import InputError, run_tool
+from common.idx import read_dataset
+from common.options import OptionParser, number
+from common.writing import replacing
+from drawing.picture_ink import ink_of
+from drawing.preparation import SIDE, prepare_ink, prepare_strokes
+from drawing.strokes import PEN
+from evaluation.measures import Z95
 from models import Model, load_digit_model, logits
-from negative_drawings import PEN, negative_drawings
-from picture_ink import ink_of
-from preparation import SIDE, prepare_ink, prepare_strokes
-from redrawn_digits import FAMILIES, redrawn
-from rejection import Doubt, Seen
+from recognizer.doubt import THRESHOLD
+from robustness.negatives import negative_drawings
+from robustness.redrawn import FAMILIES, redrawn
+from robustness.rejection import Doubt, Seen
 
-ROOT = Path(__file__).resolve().parents[1]
 AS_THEY_ARE, AVERAGE = "as they are", "average"
 BATCH = 100  # digits drawn again at a time
 THRESHOLDS = {THRESHOLD, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
@@ -65,22 +65,23 @@ def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="drawn_benchmark", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("models", type=Path, nargs="+", metavar="MODEL", help="a .bin or .safetensors for ten digits")
-    add("--limit", type=whole(1), default=1000, metavar="N", help="digits drawn again (default: %(default)s)")
-    add("--seed", type=whole(0), default=1, metavar="N", help="of all that is random (default: %(default)s)")
-    add("--data-dir", type=Path, default=ROOT / "data", metavar="PATH", help="IDX files (default: data)")
+    add(
+        "--limit",
+        type=number(int, 1),
+        default=1000,
+        metavar="N",
+        help="digits drawn again (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        type=number(int, 0),
+        default=1,
+        metavar="N",
+        help="of all that is random (default: %(default)s)",
+    )
+    parser.add_data_dir()
     add("--json", type=Path, metavar="FILE", help="write all numbers there, too")
     return parser.parse_args()
-
-
-def whole(least: int) -> Callable[[str], int]:
-    """An option's type: a whole number from `least`."""
-
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"'{text}', expected a whole number from {least}")
-        return int(text)
-
-    return parse
 
 
 def read_digits(folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atomic import replacing
-from errors import InputError, OptionParser, run_tool
-from idx import read_dataset
+from common.errors import InputError, run_tool
+from common.options import OptionParser
+from common.writing import replacing
 from models import Model, load_model, logits, softmax
+from models.images import read_images_for
 
 if TYPE_CHECKING:
     import onnx
 
-ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = Path(__file__).with_name("requirements-export.txt")
 TOLERANCE = 1e-5
 CALIBRATION_IMAGES = 1000
@@ -64,7 +64,7 @@ def parse_options() -> argparse.Namespace:
         help=f"compare with numpy on all test images; a difference above {TOLERANCE:g} is an error",
     )
     add("--quantize", choices=["int8"], help="weights and what flows between them in 8 bits")
-    add("--data-dir", type=Path, default=ROOT / "data", metavar="PATH", help="IDX files (default: data)")
+    parser.add_data_dir()
     return parser.parse_args()
 
 
@@ -83,6 +83,7 @@ def onnx_packages() -> tuple[ModuleType, ModuleType]:
 def check(runtime: ModuleType, model: Model, exported: "onnx.ModelProto", data_dir: Path) -> str:
     """Compares onnxruntime with numpy on the test images. Raises InputError if they differ."""
     images, labels = read_images_for(model, data_dir, "t10k")
+    images = images / 255
     expected = logits(model, images)
     found, shares = runtime.run(exported, images)
     # Of large logits the difference is a relative one: float32 has seven digits.
@@ -101,26 +102,15 @@ def quantize(
     runtime: ModuleType, model: Model, exported: "onnx.ModelProto", data_dir: Path
 ) -> tuple["onnx.ModelProto", str]:
     """The model in int8, and what that costs."""
-    calibration, _ = read_images_for(model, data_dir, "train", CALIBRATION_IMAGES)
+    calibration, _ = read_images_for(model, data_dir, "train")
     images, labels = read_images_for(model, data_dir, "t10k")
-    small = runtime.quantized(exported, calibration)
-    before, after = (accuracy(runtime.run(onnx, images)[1], labels) for onnx in (exported, small))
+    small = runtime.quantized(exported, calibration[:CALIBRATION_IMAGES] / 255)
+    before, after = (accuracy(runtime.run(onnx, images / 255)[1], labels) for onnx in (exported, small))
     line = (
         f"int8: accuracy {after:.2f} % on {len(images)} test images (float32: {before:.2f} %),"
         f" {small.ByteSize()} bytes (float32: {exported.ByteSize()})"
     )
     return small, line
-
-
-def read_images_for(
-    model: Model, data_dir: Path, split: str, limit: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, rows, columns) in [0, 1] that the network can take, and their labels (N)."""
-    images, labels = read_dataset(data_dir, split)
-    if images[0].size != model.inputs:
-        found = "images of {} x {} pixels".format(*images.shape[1:])
-        raise InputError(data_dir, found, f"{model.inputs} pixels an image, as the network takes")
-    return images[:limit] / 255, labels[:limit]
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -15,23 +15,22 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from atomic import replacing
-from errors import InputError, OptionParser, os_reason, run_tool
-from idx import IMAGES_MAGIC, LABELS_MAGIC
-from picture_ink import read_ink
-from preparation import SIDE, prepare_ink
-from verdict import Verdict
+from common.errors import InputError, os_reason, run_tool
+from common.idx import IMAGES_MAGIC, LABELS_MAGIC
+from common.options import OptionParser, number
+from common.writing import make_folder, replacing
+from drawing.picture_ink import open_picture, read_ink
+from drawing.preparation import SIDE, prepare_ink
+from drawing.verdict import Verdict
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 MOST_CLASSES = 256  # a label is a byte
 LARGEST_SIZE = 1024
 
-Number = TypeVar("Number", int, float)
 Labelled = list[tuple[int, Path]]  # pictures with their labels
 
 
@@ -59,7 +58,7 @@ def parse_options() -> argparse.Namespace:
     add("output", type=Path, metavar="OUTPUT", help="the folder to write to")
     add(
         "--size",
-        type=size,
+        type=number(int, 1, LARGEST_SIZE),
         default=SIDE,
         metavar="N",
         help="pixels of an image's side (default: %(default)s)",
@@ -67,12 +66,18 @@ def parse_options() -> argparse.Namespace:
     add("--invert", action="store_true", help="dark becomes light: for dark ink on light paper")
     add(
         "--test-fraction",
-        type=fraction,
+        type=number(float, 0.001, 0.999),
         default=0.2,
         metavar="F",
         help="share of each class that is kept for testing, above 0 and below 1 (default: %(default)s)",
     )
-    add("--seed", type=seed, default=42, metavar="N", help="chooses which they are (default: %(default)s)")
+    add(
+        "--seed",
+        type=number(int, 0, 2**64 - 1),
+        default=42,
+        metavar="N",
+        help="chooses which they are (default: %(default)s)",
+    )
     add("--prepare", action="store_true", help="find the ink, crop and centre it as in MNIST (size 28)")
     add("--gzip", action="store_true", help="write .gz files")
     options = parser.parse_args()
@@ -81,29 +86,6 @@ def parse_options() -> argparse.Namespace:
             f"--prepare: finds the ink by itself, for size {SIDE}; expected no --invert and no --size"
         )
     return options
-
-
-def size(text: str) -> int:
-    return number(text, int, 1, LARGEST_SIZE)
-
-
-def seed(text: str) -> int:
-    return number(text, int, 0, 2**64 - 1)
-
-
-def fraction(text: str) -> float:
-    return number(text, float, 0.001, 0.999)
-
-
-def number(text: str, kind: type[Number], least: Number, most: Number) -> Number:
-    """An option's value, which has to be within its range."""
-    try:
-        if least <= (value := kind(text)) <= most:
-            return value
-    except ValueError:
-        pass
-    what = "a whole number" if kind is int else "a number"
-    raise argparse.ArgumentTypeError(f"found {text!r}, expected {what} from {least} to {most}")
 
 
 def find_classes(folder: Path) -> dict[str, list[Path]]:
@@ -171,13 +153,7 @@ def read_picture(path: Path, options: argparse.Namespace) -> np.ndarray:
         if verdict is Verdict.NOTHING:
             raise InputError(path, "an empty picture", "a drawing")
         return np.rint(picture * 255).astype(np.uint8)
-    try:
-        with Image.open(path) as image:
-            grey = as_grey(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        by_system = isinstance(error, OSError) and error.errno is not None  # Pillow's own have no number
-        found = os_reason(error) if by_system else "not a picture that can be read"
-        raise InputError(path, found, "a PNG, JPEG or BMP file") from error
+    grey = as_grey(open_picture(path))
     if options.invert:
         grey = ImageOps.invert(grey)
     return np.asarray(ImageOps.pad(grey, (options.size, options.size), Image.Resampling.BILINEAR, color=0))
@@ -206,10 +182,7 @@ def write_files(folder: Path, files: dict[str, bytes], packed: bool) -> None:
         for other in names:
             if other != chosen and (folder / other).exists():
                 raise InputError(folder / other, f"is there beside the new {chosen}", "only one of them")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(folder, os_reason(error), "a folder to write to") from error
+    make_folder(folder)
     with ExitStack() as stack:
         for path, content in contents.items():
             temporary = stack.enter_context(replacing(path))

@@ -16,7 +16,6 @@ Models and logs are those that the programs write into the current folder.
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,24 +26,24 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image, ImageGrab
 
-from atomic import replacing
-from comparison_figure import draw_comparison
-from errors import InputError, OptionParser, os_reason, run_tool
-from figure_style import LIGHT, save_figure
+from common.errors import run_tool
+from common.options import ROOT, OptionParser
+from common.training_log import PROGRAMS, read_log
+from common.writing import replacing
+from drawing.preparation import Stroke
+from drawing.ten_digits import digit_strokes
+from evaluation.figures import draw_calibration, draw_confusion, draw_curves, draw_inside
+from figures.comparison import draw_comparison
+from figures.run_groups import LOGS, group_runs, require_logs
+from figures.style import LIGHT, save_figure
 from models import load_digit_model
-from preparation import Stroke
-from recognizer_session import Session
-from recognizer_window import RecognizerWindow, open_root
+from recognizer.session import Session
+from recognizer.window import RecognizerWindow, open_root
 from report import make_report
-from report_figures import draw_calibration, draw_confusion, draw_curves, draw_inside
-from run_groups import LOGS, group_runs, require_logs
-from sample_strokes import digit_strokes
-from training_log import PROGRAMS, read_log
-from terminal_picture import printed_by, terminal_picture
-from virtual_display import display
+from screenshots.terminal import printed_by, terminal_picture
+from screenshots.virtual_display import display
 from visualize_attention import draw_attention, load_attention_model, show, test_digits
 
-ROOT = Path(__file__).resolve().parents[1]
 SECONDS_TO_PAINT = 0.3
 SEEDS = range(1, 6)
 SEED_OPTIONS = ("--quiet", "--epochs=10", "--train-limit=5000", "--validation=1000", "--test-each-epoch")
@@ -96,7 +95,7 @@ def parse_options() -> argparse.Namespace:
         metavar="PATH",
         help="folder of the built programs (default: build)",
     )
-    add("--data-dir", type=Path, default=ROOT / "data", metavar="PATH", help="MNIST (default: data)")
+    parser.add_data_dir()
     add(
         "--folder",
         type=Path,
@@ -142,23 +141,11 @@ def seeds_picture(options: argparse.Namespace, output: Path) -> None:
         logs = []
         for program in ("mnist_mlp", "mnist_cnn"):
             for seed in SEEDS:
-                logs.append(Path(folder) / f"{program}_seed{seed}.txt")
-                train(options, program, seed, logs[-1])
+                log = Path(folder, f"{program}_seed{seed}.txt")
+                files = [f"--log={log}", f"--output={folder}/model.bin", f"--data-dir={options.data_dir}"]
+                printed_by([program, *SEED_OPTIONS, f"--seed={seed}", *files], options.build_dir)
+                logs.append(log)
         save_comparison(logs, output)
-
-
-def train(options: argparse.Namespace, program: str, seed: int, log: Path) -> None:
-    """Runs a program for its log. Raises InputError."""
-    path = options.build_dir / program
-    files = ["--data-dir", options.data_dir, "--log", log, "--output", log.with_suffix(".bin")]
-    try:
-        command = [path.resolve(), *SEED_OPTIONS, "--seed", str(seed), *files]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    except OSError as error:
-        expected = f"a built program; build it with: tools/run.sh {program} --help"
-        raise InputError(path, os_reason(error), expected) from error
-    if done.returncode != 0:
-        raise InputError(path, f"failed ({done.stderr.strip()})", "a run that ends well")
 
 
 def save_comparison(logs: Sequence[Path], output: Path) -> None:
@@ -194,7 +181,8 @@ def attention_picture(options: argparse.Namespace, output: Path) -> None:
 
 def augmented_picture(options: argparse.Namespace, output: Path) -> None:
     """Digits as `mnist_mlp augment` draws them."""
-    printed_by([*AUGMENT.split(), "--output", str(output), "--data-dir", str(options.data_dir)], options.build_dir)
+    files = [f"--output={output}", f"--data-dir={options.data_dir}"]
+    printed_by([*AUGMENT.split(), *files], options.build_dir)
 
 
 def printed_picture(options: argparse.Namespace, output: Path) -> None:

@@ -16,11 +16,12 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from comparison_figure import X_AXES, draw_comparison
-from errors import InputError, OptionParser, run_tool
-from figure_style import picture_path, save_figure
-from run_groups import LOGS, SEED, find_logs, group_runs, label_groups, require_logs
-from training_log import read_log
+from common.errors import InputError, run_tool
+from common.options import OptionParser
+from common.training_log import read_log
+from figures.comparison import X_AXES, draw_comparison
+from figures.run_groups import LOGS, SEED, find_logs, group_runs, label_groups, require_logs
+from figures.style import picture_path, save_figure
 
 TICK = 0.05  # seconds between two looks at the window
 LOOK = 0.25  # seconds between two looks at the logs

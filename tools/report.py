@@ -10,20 +10,17 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from atomic import replacing
-from class_names import read_class_names
-from errors import InputError, OptionParser, run_tool
-from evaluation import Evaluation
-from figure_style import percent
-from idx import read_dataset
-from models import ImageModel, Model, load_model, logits
-from report_page import Report, page, settings_of
-from run_groups import group_runs
-from training_log import read_log
-
-ROOT = Path(__file__).resolve().parents[1]
+from common.class_names import read_class_names
+from common.errors import run_tool
+from common.options import OptionParser
+from common.training_log import read_log
+from common.writing import replacing
+from evaluation.measures import Evaluation
+from evaluation.page import Report, page
+from figures.run_groups import group_runs
+from figures.style import percent
+from models import load_model, logits
+from models.images import read_images_for
 
 
 def main() -> None:
@@ -40,13 +37,7 @@ def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="report", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="a .bin or .safetensors of one of the MNIST programs")
-    add(
-        "--data-dir",
-        type=Path,
-        default=ROOT / "data",
-        metavar="PATH",
-        help="folder with IDX test images, plain or .gz (default: data)",
-    )
+    parser.add_data_dir()
     add(
         "--transpose",
         action="store_true",
@@ -78,27 +69,11 @@ def make_report(
 ) -> Report:
     """Reads all files, and asks the network for each test image. Raises InputError."""
     model = load_model(path)
-    transpose = transpose or settings_of(model).get("transpose") is True
-    images, labels = read_test_images(model, data_dir, transpose)
+    images, labels = read_images_for(model, data_dir, "t10k", transpose)
+    images = images / 255
     names = read_class_names(class_names, model.classes) if class_names else model.class_names
     run = group_runs([read_log(log)])[0] if log else None
     return Report(path, model, data_dir, images, Evaluation(logits(model, images), labels), names, run)
-
-
-def read_test_images(model: Model, folder: Path, transpose: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, rows, columns) in [0, 1] that the network can take, and labels (N) that it can answer."""
-    images, labels = read_dataset(folder, "t10k")
-    if transpose:
-        images = images.swapaxes(1, 2)
-    size = images.shape[1:]
-    fits = size == model.image_size if isinstance(model, ImageModel) else images[0].size == model.inputs
-    if not fits:
-        expected = f"{model.inputs} pixels an image, as the network takes ({model.summary})"
-        raise InputError(folder, "images of {} x {} pixels".format(*size), expected)
-    if labels.max() >= model.classes:
-        found = f"the label {labels.max()}"
-        raise InputError(folder, found, f"labels from 0 to {model.classes - 1}, as the network answers")
-    return images / 255, labels
 
 
 if __name__ == "__main__":

@@ -17,16 +17,18 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from attention_maps import AttentionMaps, attention_maps, draw_map
-from errors import InputError, ModelError, OptionParser, run_tool
-from figure_style import LIGHT, frame_picture, picture_path, save_figure
-from idx import find, read_images
+from common.errors import InputError, ModelError, run_tool
+from common.idx import find, read_images
+from common.options import OptionParser
+from drawing.picture_ink import read_ink
+from drawing.preparation import prepare_ink
+from drawing.verdict import Verdict
+from figures.attention import draw_map
+from figures.style import LIGHT, frame_picture, picture_path, save_figure
 from models import AttentionPool, load_model, probabilities
-from picture_ink import read_ink
-from preparation import SIDE, prepare_ink
-from verdict import Verdict
+from models.attention_maps import AttentionMaps, attention_maps
+from models.images import check_size
 
-ROOT = Path(__file__).resolve().parents[1]
 IMAGES = 3  # that are shown if none is given
 QUERIES = 3
 INCHES = 2.1  # of one map
@@ -82,13 +84,7 @@ def parse_options() -> argparse.Namespace:
         metavar="PATH",
         help="the picture: .png, .pdf or .svg (default: %(default)s)",
     )
-    add(
-        "--data-dir",
-        type=Path,
-        default=ROOT / "data",
-        metavar="PATH",
-        help="IDX files of the test digits (default: data)",
-    )
+    parser.add_data_dir()
     return parser.parse_args()
 
 
@@ -123,29 +119,27 @@ def test_digits(folder: Path) -> list[str]:
 
 
 def show(model: AttentionPool, name: str) -> Shown:
-    picture = read_picture(name, model.image_size)
+    picture = read_picture(name, model)
     shares = probabilities(model, picture)[0]
     best = int(shares.argmax())
     answer = f"{model.class_names[best]} ({100 * shares[best]:.1f} %)"
     return Shown(name, answer, attention_maps(model, picture))
 
 
-def read_picture(name: str, size: tuple[int, int]) -> np.ndarray:
+def read_picture(name: str, model: AttentionPool) -> np.ndarray:
     """(rows, columns) as the network is shown it, ink 0 to 1. Raises InputError."""
     match = re.fullmatch(r"(.+):(\d+)", name)
     if match and not Path(name).exists():
         images, index = read_images(Path(match[1])), int(match[2])
         if index >= len(images):
             raise InputError(name, f"image {index} of {len(images)}", f"one from 0 to {len(images) - 1}")
-        picture = images[index] / 255
+        picture, what = images[index] / 255, "an image"
     else:
         picture, verdict = prepare_ink(read_ink(Path(name)))
         if verdict is Verdict.NOTHING:
             raise InputError(name, "an empty picture", "a digit")
-    if picture.shape != size:
-        found = "{} x {} pixels".format(*picture.shape)
-        prepared = "" if match else f" (pictures are prepared to {SIDE} x {SIDE}; IDXFILE:INDEX are not)"
-        raise InputError(name, found, "{} x {}, as the network takes".format(*size) + prepared)
+        what = "a picture, prepared,"
+    check_size(model, name, picture.shape, what)
     return picture
 
 

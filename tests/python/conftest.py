@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-import virtual_display
-from errors import InputError
+from common.errors import InputError
+from screenshots import virtual_display
 from support import BUILD, DATA, ROOT, small_mnist
 
 # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import ModelError
+from common.errors import ModelError
 from models import AttentionPool, Cnn, Dense, Mlp, Model
 from models.networks import ACTIVATIONS
 

@@ -15,9 +15,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from picture_ink import ink_of  # noqa: E402
-from preparation import SIDE, Prepared, Stroke, paint, prepare_ink, prepare_strokes  # noqa: E402
-from sample_strokes import digit_strokes  # noqa: E402
+from drawing.picture_ink import ink_of  # noqa: E402
+from drawing.preparation import SIDE, Prepared, Stroke, paint, prepare_ink, prepare_strokes  # noqa: E402
+from drawing.ten_digits import digit_strokes  # noqa: E402
 
 GOLDEN = ROOT / "tests" / "golden" / "prepared.txt"
 

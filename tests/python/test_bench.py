@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
 from bench_peers import install, machine, peer, runs, tables  # noqa: E402
-from errors import InputError  # noqa: E402
+from common.errors import InputError  # noqa: E402
 
 LOG_HEADER = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n"
 STAND_IN = f"""#!{sys.executable}
@@ -207,11 +207,11 @@ def test_only_a_virtual_environment_is_installed_into(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(("options", "says"), [
-    (["--programs", "mnist"], "--programs: 'mnist', expected"),
-    (["--peers", "numpy"], "--peers: 'numpy', expected one or more of jax, torch"),
-    (["--rounds", "0"], "--rounds: '0', expected a whole number from 1"),
+    (["--programs", "mnist"], "--programs: found 'mnist', expected"),
+    (["--peers", "numpy"], "--peers: found 'numpy', expected one or more of jax, torch"),
+    (["--rounds", "0"], "--rounds: found '0', expected a whole number from 1"),
     (["--threads", "-1"], "--threads: "),
-    (["--epochs", "2.5"], "--epochs: '2.5', expected"),
+    (["--epochs", "2.5"], "--epochs: found '2.5', expected"),
     (["--fast"], "unrecognized arguments: --fast"),
 ])  # fmt: skip
 def test_wrong_usage_is_one_line_and_2(options: list[str], says: str) -> None:

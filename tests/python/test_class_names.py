@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from class_names import read_class_names
-from errors import InputError
+from common.class_names import read_class_names
+from common.errors import InputError
 
 EXPECTED = "expected the name of a class, each once, one a line"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.idx import find, read_images
 from conftest import Run
-from idx import find, read_images
 from models import load_model
-from recognition import describe_picture
+from recognizer.recognition import describe_picture
 from support import DATA, error_line, run_tool, write_mlp
 
 PROGRAM = "digit_recognizer"
@@ -89,7 +89,9 @@ def test_missing_model(tmp_path: Path) -> None:
 def test_model_of_another_kind(tmp_path: Path) -> None:
     write_mlp(tmp_path / "xor.bin", 2, 4, 2)
     said = error_line(run_tool(PROGRAM, "--model", "xor.bin", cwd=tmp_path), PROGRAM)
-    assert said == "xor.bin: a network from 2 pixels to 2 classes, expected one from 784 pixels to 10 digits"
+    assert (
+        said == "xor.bin: a network from 2 pixels to 2 classes, expected one from 28 x 28 pixels to 10 digits"
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")

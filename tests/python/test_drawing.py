@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from drawing import STEP, Content, Drawing
+from drawing.strokes import STEP, Content, Drawing
 
 
 def test_a_click_is_a_dot_even_at_0_0() -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.idx import read_dataset
 from conftest import Run
+from drawing.picture_ink import ink_of
+from drawing.preparation import Prepared, prepare_ink
+from drawing.verdict import Verdict
 from drawn_benchmark import AVERAGE, drawn_again, interval, scores_of
-from idx import read_dataset
 from models import Mlp, load_model
 from networks import random_model
-from picture_ink import ink_of
-from preparation import Prepared, prepare_ink
-from redrawn_digits import CANVAS, FAMILIES, LARGE_CANVAS, ZOOM, Family, redrawn
-from rejection import Doubt, Seen
+from robustness.redrawn import CANVAS, FAMILIES, LARGE_CANVAS, ZOOM, Family, redrawn
+from robustness.rejection import Doubt, Seen
 from support import DATA, error_line, run_tool, write_idx, write_mlp
-from verdict import Verdict
 
 COUNT = 40
 
@@ -178,8 +178,12 @@ def test_errors_are_one_line(folder: Path) -> None:
 
     assert said("no.bin", "--data-dir", folder).startswith("no.bin: no such file, expected a trained model")
     assert said(mlp, "--data-dir", "nowhere").startswith("nowhere: no such folder, expected ")
-    assert said(mlp, "--limit", "0", status=2).startswith("--limit: '0', expected a whole number from 1")
-    assert said(mlp, "--seed", "-1", status=2).startswith("--seed: '-1', expected a whole number from 0")
+    assert said(mlp, "--limit", "0", status=2).startswith(
+        "--limit: found '0', expected a whole number from 1"
+    )
+    assert said(mlp, "--seed", "-1", status=2).startswith(
+        "--seed: found '-1', expected a whole number from 0"
+    )
     images = np.zeros((COUNT, 28, 28), np.uint8)
     write_idx(folder / "t10k-images-idx3-ubyte", images)
     assert said(mlp, "--data-dir", folder) == f"{folder}: {COUNT} test images without ink, expected digits"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.idx import read_dataset
 from conftest import Run
-from evaluation import Evaluation
-from idx import read_dataset
+from evaluation.measures import Evaluation
 from models import Mlp, load_model, logits, save_model
 from networks import random_model
 from support import DATA, MNIST_PROGRAMS, error_line, random_images, run_program, small_mnist, write_mlp
@@ -24,7 +24,7 @@ def evaluate(program: str, *args: object, cwd: Path) -> dict:
 
 @pytest.mark.parametrize("made_by", MNIST_PROGRAMS)
 def test_equals_numpy(made_by: str, runs: dict[str, Run], tmp_path: Path) -> None:
-    """Any program takes any model, and the numbers are those of tools/evaluation.py."""
+    """Any program takes any model, and the numbers are those of tools/evaluation/measures.py."""
     found = evaluate("mnist_cnn", runs[made_by].model, "--data-dir", DATA, "--mistakes", 20, cwd=tmp_path)
     images, labels = read_dataset(DATA, "t10k")
     model = load_model(runs[made_by].model)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from evaluation import BINS, Evaluation
+from evaluation.measures import BINS, Evaluation
 
 
 def random_evaluation(count: int = 500, classes: int = 4, seed: int = 1) -> Evaluation:

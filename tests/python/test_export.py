@@ -9,16 +9,16 @@ import onnx
 import onnxruntime
 import pytest
 
+from common.errors import InputError
+from common.idx import read_dataset
 from conftest import Run
-from errors import InputError
 from export_onnx import check
-from idx import read_dataset
-from models import load_model, save_model
+from models import load_model, logits, save_model
 from models.network_json import network_json
 from networks import OTHER_NETWORKS, random_images, random_model
 from onnx_export import runtime
 from onnx_export.graph import build_onnx
-from support import DATA, error_line, run_tool, write_mlp
+from support import DATA, error_line, run_tool, write_idx, write_mlp
 
 PROGRAMS = ("mnist_mlp", "mnist_cnn", "mnist_attention_pool")
 
@@ -92,8 +92,7 @@ def test_int8(program: str, runs: dict[str, Run], tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", OTHER_NETWORKS)
 def test_int8_of_other_networks(name: str) -> None:
     exported = build_onnx(random_model(OTHER_NETWORKS[name]))
-    _, _, *size = (d.dim_value for d in exported.graph.input[0].type.tensor_type.shape.dim)
-    images = random_images(name, 200).reshape(-1, *size) / 255
+    images = random_images(name, 200) / 255
     small = runtime.quantized(exported, images)
     _, before = runtime.run(exported, images)
     _, after = runtime.run(small, images)
@@ -123,12 +122,29 @@ def test_check_fails_where_the_networks_differ(tmp_path: Path) -> None:
         check(runtime, model, build_onnx(other), DATA)
 
 
+def test_transposed_images_that_are_no_square(tmp_path: Path) -> None:
+    """Images and labels are read as the training did; pixels in a row take any form, here 7 x 5."""
+    for part, count in (("train", 40), ("t10k", 20)):
+        pixels = np.random.default_rng(1).integers(0, 256, (count, 5, 7))
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte", pixels)
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.arange(count) % 4)
+    model = random_model(OTHER_NETWORKS["mlp of one layer"])
+    model = replace(model, metadata={"options": '{"transpose": true}'})
+    save_model(tmp_path / "a.safetensors", model)
+    options = ("--check", "--quantize", "int8", "--data-dir", ".")
+    done = run_tool("export_onnx", "a.safetensors", *options, cwd=tmp_path)
+    answers = logits(model, pixels.swapaxes(1, 2) / 255).argmax(axis=1)
+    accuracy = f"accuracy {100 * np.mean(answers == np.arange(20) % 4):.2f} %"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].endswith(f"on 20 test images, {accuracy}")
+
+
 def test_images_that_do_not_fit(tmp_path: Path) -> None:
     write_mlp(tmp_path / "small.bin", inputs=9)
+    takes = "9 pixels an image, as the network takes (MLP 9-3-10)"
     for options in (["--check"], ["--quantize", "int8"]):
         failed = run_tool("export_onnx", "small.bin", "--data-dir", DATA, *options, cwd=tmp_path)
-        expected = f"{DATA}: images of 28 x 28 pixels, expected 9 pixels an image, as the network takes"
-        assert error_line(failed, "export_onnx") == expected
+        assert error_line(failed, "export_onnx") == f"{DATA}: images of 28 x 28 pixels, expected {takes}"
         assert [path.name for path in tmp_path.iterdir()] == ["small.bin"]
 
 

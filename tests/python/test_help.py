@@ -1,7 +1,6 @@
 """Every option: in --help with range and default, and refused outside of it."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errors import InputError
-from idx import find, read_dataset, read_images, read_labels
+from common.errors import InputError
+from common.idx import find, read_dataset, read_images, read_labels
 from support import DATA, write_idx
 
 IMAGES = np.arange(2 * 3 * 4).reshape(2, 3, 4)

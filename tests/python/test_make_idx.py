@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from idx import read_dataset, read_images, read_labels
-from preparation import paint
-from sample_strokes import digit_strokes
+from common.idx import read_dataset, read_images, read_labels
+from drawing.preparation import paint
+from drawing.ten_digits import digit_strokes
 from support import DATA, error_line, run_tool
 
 PROGRAM = "make_idx"

@@ -8,8 +8,8 @@ from PIL import Image
 
 from conftest import Run
 from make_pictures import MODELS, PICTURES
+from screenshots.virtual_display import SECONDS_TO_START
 from support import BUILD, DATA, GOOD_LOG, MNIST_PROGRAMS, error_line, run_tool
-from virtual_display import SECONDS_TO_START
 
 PROGRAM = "make_pictures"
 

@@ -138,8 +138,11 @@ def test_missing_file_names_the_command_that_makes_it(
 
 def test_not_for_digits(tmp_path: Path) -> None:
     letters = write_mlp(tmp_path / "model", 784, 4, 26)
-    said = "a network from 784 pixels to 26 classes, expected one from 784 pixels to 10 digits"
-    assert model_error(load_digit_model, letters) == said
+    expected = "expected one from 28 x 28 pixels to 10 digits"
+    assert model_error(load_digit_model, letters) == f"a network from 784 pixels to 26 classes, {expected}"
+    wide = tmp_path / "wide.safetensors"
+    save_model(wide, random_model(Cnn(height=14, width=56, filters=1, kernel=3, classes=10)))
+    assert model_error(load_digit_model, wide) == f"a network from 14 x 56 pixels to 10 classes, {expected}"
     assert load_digit_model(write_mlp(tmp_path / "digits.bin")).summary == "MLP 784-3-10"
 
 

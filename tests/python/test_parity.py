@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.idx import find, read_images
 from conftest import Run
-from idx import find, read_images
 from models import Model, load_model, logits, save_model, softmax
 from networks import OTHER_NETWORKS, random_images, random_model
-from onnx_export.graph import build_onnx, image_size
+from onnx_export.graph import build_onnx
 from onnx_export.runtime import run
 from support import DATA, GOLDEN, write_idx
 
@@ -27,8 +27,7 @@ def cpp_logits(build: Path, model: Path, images: Path) -> np.ndarray:
 def check_all_three(model: Model, pixels: np.ndarray, from_cpp: np.ndarray) -> None:
     """`pixels` are bytes (COUNT, rows, columns). Of large logits the difference is a relative one."""
     from_numpy = logits(model, pixels / 255)
-    images = pixels.reshape(-1, *image_size(model)) / 255
-    from_onnx, shares = run(build_onnx(model), images)
+    from_onnx, shares = run(build_onnx(model), pixels / 255)
     assert from_numpy.shape == from_cpp.shape == from_onnx.shape == (COUNT, model.classes)
     np.testing.assert_allclose(from_cpp, from_numpy, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(from_onnx, from_numpy, rtol=1e-5, atol=1e-5)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.idx import find, read_dataset, read_images
 from conftest import Run
-from idx import find, read_dataset, read_images
+from drawing.picture_ink import LARGEST, ink_of, read_ink
+from drawing.preparation import prepare_ink
+from drawing.verdict import Verdict
 from models import load_model, probabilities
-from picture_ink import LARGEST, ink_of, read_ink
-from preparation import prepare_ink
 from support import DATA
-from verdict import Verdict
 
 
 @pytest.mark.parametrize("paper", [0.0, 0.3, 0.9, 1.0])

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import plot_comparison
-from comparison_figure import draw_comparison, is_wide, summary_row
-from figure_style import SERIES
-from run_groups import group_runs
+from common.training_log import read_log
+from figures.comparison import draw_comparison, is_wide, summary_row
+from figures.run_groups import group_runs
+from figures.style import SERIES
 from support import GOOD_LOG, LOG_HEADER, TOOLS, error_line, run_tool
-from training_log import read_log
 
 PROGRAM = "plot_comparison"
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.idx import read_dataset
 from conftest import Run
-from doubt import THRESHOLD
-from idx import read_dataset
+from drawing.picture_ink import read_ink
+from drawing.preparation import prepare_ink
 from models import Cnn, Mlp, load_model, probabilities, save_model
 from networks import random_model
-from picture_ink import read_ink
-from preparation import prepare_ink
-from recognition import describe_picture
+from recognizer.doubt import THRESHOLD
+from recognizer.recognition import describe_picture
 from support import BUILD, DATA, MNIST_PROGRAMS, error_line, run_program, write_idx, write_mlp
 
 TEN_IMAGES = next(DATA.glob("t10k-images*"))

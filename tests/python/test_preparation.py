@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from idx import find, read_images
-from preparation import BOX, PEN_WIDTH, SIDE, paint, prepare_ink, prepare_strokes
-from sample_strokes import digit_strokes
+from common.idx import find, read_images
+from drawing.preparation import BOX, PEN_WIDTH, SIDE, paint, prepare_ink, prepare_strokes
+from drawing.ten_digits import digit_strokes
+from drawing.verdict import Verdict
 from support import DATA
-from verdict import Verdict
 
 
 def centre_of_mass(pictures: np.ndarray) -> np.ndarray:

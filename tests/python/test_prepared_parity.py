@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from drawing.verdict import Verdict
 from prepared_cases import (
     GOLDEN,
     Case,
@@ -15,7 +16,6 @@ from prepared_cases import (
     prepared_text,
     strokes_case,
 )
-from verdict import Verdict
 
 COUNT = 200
 

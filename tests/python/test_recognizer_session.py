@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.errors import InputError, ModelError
+from common.idx import find, read_images
 from conftest import Run
-from drawing import PEN, Content
-from drawn_samples import EXPECTED, read_drawing, save_sample
-from errors import InputError, ModelError
-from idx import find, read_images
+from drawing.preparation import Prepared, prepare_strokes
+from drawing.strokes import PEN, Content
+from drawing.ten_digits import digit_strokes
+from drawing.verdict import Verdict
 from models import AttentionPool, Mlp, Model, load_model, save_model
 from networks import random_model
-from preparation import Prepared, prepare_strokes
-from recognition import recognise
-from recognizer_session import Session, models_in
-from sample_strokes import digit_strokes
+from recognizer.recognition import recognise
+from recognizer.samples import EXPECTED, read_drawing, save_sample
+from recognizer.session import Session, models_in
 from support import run_tool, write_mlp
-from verdict import Verdict
 
 ONE = [[(140.0, 40.0), (138.0, 240.0)]]
 GARMENTS = ["T-shirt/top", "..", "Bag", "a", "b", "c", "d", "e", "f", "g"]
@@ -73,8 +73,8 @@ def test_attention_is_the_model_s_own() -> None:
     model, one = random_model(network), prepare_strokes(ONE, PEN)
     looked_at = recognise(model, one).attention()
     weights = model.attention(model.tokens(one.picture.reshape(1, -1)))[0]  # (heads, query, patch)
-    by_hand = np.mean([weights[head, query, 6] for head in range(2) for query in range(16)])
-    assert looked_at.shape == (4, 4) and looked_at.sum() == pytest.approx(1)
+    by_hand = 16 * np.mean([weights[head, query, 6] for head in range(2) for query in range(16)])
+    assert looked_at.shape == (4, 4) and looked_at.mean() == pytest.approx(1)
     assert looked_at[1, 2] == pytest.approx(by_hand)
     assert recognise(model, Prepared(one.picture, Verdict.NOTHING)).attention() is None
     assert recognise(SURE, one).attention() is None

@@ -12,17 +12,16 @@ import pytest
 from PIL import Image
 
 import digit_recognizer
-import recognizer_session
 from conftest import Run
-from drawing import PEN, SHEET
+from drawing.preparation import Stroke
+from drawing.strokes import PEN, SHEET
+from drawing.ten_digits import digit_strokes
 from make_pictures import draw_with_mouse
 from models import Model, load_model
-from preparation import Stroke
-from recognition import Recognition, recognise
-from recognizer_look import ACCENT, FAINT
-from recognizer_session import Session
-from recognizer_window import DELAY, RecognizerWindow, open_root
-from sample_strokes import digit_strokes
+from recognizer.look import ACCENT, FAINT
+from recognizer.recognition import Recognition, recognise
+from recognizer.session import Session
+from recognizer.window import DELAY, RecognizerWindow, open_root
 from support import write_mlp
 
 PLACES = [(75, 40, 200), (8, 150, 110), (190, 6, 70)]  # left, top, height of a digit on the sheet
@@ -154,7 +153,7 @@ def test_drawing_does_not_wait_for_the_network(
         time.sleep(0.4)
         return recognise(*args)
 
-    monkeypatch.setattr(recognizer_session, "recognise", slowly)
+    monkeypatch.setattr("recognizer.session.recognise", slowly)
     draw_with_mouse(window.sheet.canvas, [[(100, 20)]])
     time.sleep(2 * DELAY / 1000)
     window.root.update()  # the network is asked

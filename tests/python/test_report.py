@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.errors import InputError
+from common.idx import read_dataset
 from conftest import Run
-from errors import InputError
-from idx import read_dataset
+from evaluation.page import page as html_of
 from models import Cnn, Mlp, load_model, probabilities, save_model
 from networks import random_model
 from report import make_report
-from report_page import page as html_of
 from support import DATA, error_line, random_images, run_tool, small_mnist, write_idx, write_mlp
 
 PROGRAM = "report"
@@ -193,7 +193,7 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
     assert said(five) == f"{DATA}: the label 9, expected labels from 0 to 4, as the network answers"
     wide = tmp_path / "wide.safetensors"
     save_model(wide, random_model(Cnn(height=14, width=56, filters=1, kernel=3, classes=10)))
-    expected = "784 pixels an image, as the network takes (CNN, 1 filters 3x3)"
+    expected = "14 x 56 pixels an image, as the network takes (CNN, 1 filters 3x3)"
     assert said(wide) == f"{DATA}: images of 28 x 28 pixels, expected {expected}"
     assert said(model, Path("none")).startswith("none: no such folder, expected t10k-images")
     names = tmp_path / "names.txt"

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from run_groups import SEED, find_logs, group_runs
+from common.training_log import TrainingLog, read_log
+from figures.run_groups import SEED, find_logs, group_runs
 from support import GOOD_LOG, LOG_HEADER
-from training_log import TrainingLog, read_log
 
 
 def logs_of(folder: Path, *names: str, text: str = GOOD_LOG) -> list[TrainingLog]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thinning import distance_to, line_ends, thinned
+from drawing.thinning import distance_to, line_ends, thinned
 
 
 def drawing(*rows: str) -> np.ndarray:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
+from common.training_log import read_log
 from conftest import Run
-from errors import InputError
 from support import GOOD_LOG, LOG_HEADER
-from training_log import read_log
 
 
 def write(folder: Path, text: str, name: str = "log.txt") -> Path:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from components import components
-from idx import find, read_images
-from negative_drawings import CANVAS, PEN, Negative, negative_drawings
-from preparation import prepare_ink, prepare_strokes
-from sample_strokes import digit_strokes
+from common.idx import find, read_images
+from drawing.components import components
+from drawing.preparation import prepare_ink, prepare_strokes
+from drawing.strokes import PEN, SHEET
+from drawing.ten_digits import digit_strokes
+from drawing.verdict import Verdict, judge
+from robustness.negatives import Negative, negative_drawings
 from support import DATA
-from verdict import Verdict, judge
 
 MOST_FALSE_ALARMS = 0.005
 LEAST_FOUND = {  # of the drawings of a kind; what is left is for the network's own doubt
@@ -83,7 +84,7 @@ def test_negatives_are_the_same_again_and_on_the_canvas(negatives: list[Negative
     for one, other in zip(negatives, again, strict=True):
         assert one.kind == other.kind and one.strokes == other.strokes
         np.testing.assert_array_equal(one.ink, other.ink)
-        assert one.ink.shape == (CANVAS, CANVAS) and one.ink.max() <= 1
+        assert one.ink.shape == (SHEET, SHEET) and one.ink.max() <= 1
         assert one.ink.any() == (one.kind != "empty")
 
 

@@ -10,14 +10,14 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from attention_maps import AttentionMaps, attention_maps
+from common.errors import InputError
+from common.idx import read_dataset
 from conftest import Run
-from errors import InputError
-from idx import read_dataset
+from drawing.picture_ink import read_ink
+from drawing.preparation import prepare_ink
 from models import AttentionPool, load_model, save_model
-from networks import random_model
-from picture_ink import read_ink
-from preparation import prepare_ink
+from models.attention_maps import AttentionMaps, attention_maps
+from networks import OTHER_NETWORKS, random_model
 from support import DATA, error_line, run_tool, small_mnist, write_mlp
 from visualize_attention import check_places, draw_attention, load_attention_model, read_picture, show
 
@@ -132,7 +132,7 @@ def test_heads_queries_and_pictures(folder: Path) -> None:
     """A drawn picture is prepared; fewer heads and more queries change the picture's size."""
     draw_one(folder / "one.png")
     prepared = prepare_ink(read_ink(folder / "one.png")).picture
-    np.testing.assert_array_equal(read_picture(str(folder / "one.png"), (28, 28)), prepared)
+    np.testing.assert_array_equal(read_picture(str(folder / "one.png"), TWO_HEADS), prepared)
     sizes = []
     for options in ([], ["--head", 1], ["--head", 1, "--query", "0,0", "--query", "3,3", "--query", "1,2"]):
         options += ["--query", "2,2"] if len(options) > 2 else []
@@ -174,12 +174,12 @@ def test_pictures_that_cannot_be_shown(folder: Path, monkeypatch: pytest.MonkeyP
         (f"{images}:20", f"{images}:20: image 20 of 20, expected one from 0 to 19"),
         ("none:3", "none: no such file or directory, expected an IDX file of images"),
     ]:
-        assert message(read_picture, name, (28, 28)) == said
+        assert message(read_picture, name, TWO_HEADS) == said
     draw_one(folder / "one.png")
-    prepared = " (pictures are prepared to 28 x 28; IDXFILE:INDEX are not)"
-    for name, more in (("one.png", prepared), (f"{images}:1", "")):
-        said = f"{name}: 28 x 28 pixels, expected 6 x 9, as the network takes{more}"
-        assert message(read_picture, name, (6, 9)) == said
+    other = OTHER_NETWORKS["attention, 3 heads"]
+    expected = f"expected 6 x 9 pixels an image, as the network takes ({other.summary})"
+    for name, what in (("one.png", "a picture, prepared,"), (f"{images}:1", "an image")):
+        assert message(read_picture, name, other) == f"{name}: {what} of 28 x 28 pixels, {expected}"
 
 
 def test_errors_are_one_line(folder: Path) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from errors import InputError, os_reason
+from common.errors import InputError, os_reason
 
 HERE = Path(__file__).resolve().parent
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere

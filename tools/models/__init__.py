@@ -1,25 +1,13 @@
-"""The trained networks in numpy: their files (files.py) and how they run forward (networks.py)."""
+"""The trained networks in numpy: how they run, where attention looks, their files, images that fit them."""
 
 from models.files import load_digit_model, load_model, save_model
-from models.networks import (
-    DIGITS,
-    AttentionPool,
-    Cnn,
-    Dense,
-    ImageModel,
-    Mlp,
-    Model,
-    logits,
-    probabilities,
-    softmax,
-)
+from models.model import Model
+from models.networks import AttentionPool, Cnn, Dense, Mlp, logits, probabilities, softmax
 
 __all__ = [
-    "DIGITS",
     "AttentionPool",
     "Cnn",
     "Dense",
-    "ImageModel",
     "Mlp",
     "Model",
     "load_digit_model",

@@ -15,9 +15,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from errors import ModelError
+from common.errors import ModelError
+from models.model import DIGITS, Model
 from models.network_json import LARGEST_SIZE
-from models.networks import DIGITS, AttentionPool, Cnn, Dense, Mlp, Model
+from models.networks import AttentionPool, Cnn, Dense, Mlp
 
 Part = list[int] | str  # int32 sizes, or the name of a float64 tensor
 
@@ -69,7 +70,7 @@ def _beyond_bin(model: Model) -> str | None:
         case AttentionPool(heads=heads) if heads != 1:
             return f"{heads} heads"
         case AttentionPool(height=height, width=width) if height != width:
-            return f"images of {height} x {width} pixels"
+            return f"images of {model.pixels}"
     return None
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from atomic import replacing
-from errors import ModelError, os_reason
+from common.errors import ModelError, os_reason
+from common.writing import replacing
 from models.bin_files import bin_bytes, read_bin
+from models.model import DIGIT_SIZE, DIGITS, Model
 from models.network_json import KINDS
-from models.networks import DIGITS, Mlp, Model
+from models.networks import Mlp
 from models.tensor_files import looks_like_safetensors, npz_bytes, read_safetensors, safetensors_bytes
 
-DIGIT_PIXELS = 28 * 28
 WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
     ".safetensors": lambda _, model: safetensors_bytes(model),
     ".bin": bin_bytes,
@@ -24,9 +24,9 @@ WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
 def load_digit_model(path: Path) -> Model:
     """Reads a model that tells ten digits in pictures of 28x28. Raises ModelError."""
     model = load_model(path)
-    if (model.inputs, model.classes) != (DIGIT_PIXELS, DIGITS):
-        found = f"a network from {model.inputs} pixels to {model.classes} classes"
-        raise ModelError(path, found, f"one from {DIGIT_PIXELS} pixels to {DIGITS} digits")
+    if not model.takes(DIGIT_SIZE) or model.classes != DIGITS:
+        found = f"a network from {model.pixels} to {model.classes} classes"
+        raise ModelError(path, found, "one from {} x {} pixels to {} digits".format(*DIGIT_SIZE, DIGITS))
     return model
 
 

@@ -10,8 +10,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from errors import ModelError
-from models.networks import ACTIVATIONS, POSITIONS, AttentionPool, Cnn, Dense, Mlp, Model
+from common.errors import ModelError
+from models.model import Model
+from models.networks import ACTIVATIONS, POSITIONS, AttentionPool, Cnn, Dense, Mlp
 
 KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (Mlp, Cnn, AttentionPool)}
 WORDS = {"activation": tuple(ACTIVATIONS), "position": POSITIONS}

@@ -7,63 +7,20 @@ Letters: B batch, I inputs, H hidden, K classes, C filters, S tokens, P pixels o
 units of a token, N heads.
 """
 
-import json
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 
-DIGITS = 10
+from models.model import ImageModel, Model, Shapes
+
 LEAKY_SLOPE = 0.01
 
 # The largest networks that the C++ programs read.
 MOST_LAYERS = 64
 MOST_TOKENS = 4096
 MOST_HEADS = 64
-
-Shapes = dict[str, tuple[int, ...]]  # of tensors, by name, in the order of a .bin
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Model(ABC):
-    """A network: its sizes, and its tensors, {} as long as only the sizes are known.
-
-    The sizes are fields of the subclasses, each of which has `inputs`, the pixels of an image, as a field or
-    as a property.
-    """
-
-    kind: ClassVar[str]  # its name in a .safetensors
-    program: ClassVar[str]  # the C++ program that trains it
-    default_path: ClassVar[str]  # where that program writes it
-
-    classes: int
-    tensors: dict[str, np.ndarray] = field(default_factory=dict)  # float32
-    metadata: dict[str, str] = field(default_factory=dict)  # what else its file says of it
-
-    @property
-    @abstractmethod
-    def summary(self) -> str:
-        """The network in a few words."""
-
-    @property
-    def class_names(self) -> list[str]:
-        """What the classes are called: 0, 1, ... if the file does not say."""
-        names = self.metadata.get("class_names")
-        return json.loads(names) if names else [str(label) for label in range(self.classes)]
-
-    @abstractmethod
-    def shapes(self) -> Shapes: ...
-
-    @abstractmethod
-    def contradiction(self) -> tuple[str, str] | None:
-        """If the sizes do not go together or are absurd: what was found, what was expected."""
-
-    @abstractmethod
-    def logits(self, x: np.ndarray) -> np.ndarray:
-        """(B, I) pixels in [0, 1] -> (B, K) scores before the softmax."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +49,13 @@ class Mlp(Model):
         others = {layer.activation for layer in self.hidden} - {"relu"}
         return ", ".join([f"MLP {'-'.join(map(str, widths))}", *sorted(others)])
 
+    @property
+    def pixels(self) -> str:
+        return f"{self.inputs} pixels"
+
+    def takes(self, size: tuple[int, int]) -> bool:
+        return math.prod(size) == self.inputs
+
     def shapes(self) -> Shapes:
         shapes, before = {}, self.inputs
         for number, width in enumerate([*(layer.units for layer in self.hidden), self.classes], start=1):
@@ -109,22 +73,6 @@ class Mlp(Model):
         for number, layer in enumerate(self.hidden, start=1):
             x = ACTIVATIONS[layer.activation](x @ t[f"W{number}"] + t[f"b{number}"])  # (B, H)
         return x @ t[f"W{last}"] + t[f"b{last}"]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ImageModel(Model):
-    """A network for which the pixels have rows and columns."""
-
-    height: int
-    width: int
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        return self.height, self.width
-
-    @property
-    def inputs(self) -> int:
-        return self.height * self.width
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,7 +107,7 @@ class Cnn(ImageModel):
         if self.kernel not in (3, 5, 7):
             return f"a kernel of {self.kernel}", "3, 5 or 7"
         if min(self.image_size) < 2:
-            return f"images of {self.height} x {self.width} pixels", "at least 2 x 2"
+            return f"images of {self.pixels}", "at least 2 x 2"
         return None
 
     def logits(self, x: np.ndarray) -> np.ndarray:
@@ -209,8 +157,7 @@ class AttentionPool(ImageModel):
 
     def contradiction(self) -> tuple[str, str] | None:
         if self.height % self.patch or self.width % self.patch:
-            found = f"images of {self.height} x {self.width} pixels"
-            return found, f"multiples of the patch, {self.patch} a side"
+            return f"images of {self.pixels}", f"multiples of the patch, {self.patch} a side"
         if math.prod(self.grid) > MOST_TOKENS:
             return f"{math.prod(self.grid)} patches an image", f"at most {MOST_TOKENS}"
         if self.d_model % self.heads or self.heads > MOST_HEADS:

@@ -15,9 +15,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from errors import ModelError
+from common.errors import ModelError
+from models.model import Model
 from models.network_json import network_json, parse_network
-from models.networks import Model
 
 FORMAT = "nn.model"
 # Made anew when a model is written; the state of a checkpoint's training, whose tensors are left out, is not.

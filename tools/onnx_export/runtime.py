@@ -18,7 +18,7 @@ BATCH = 500
 def run(model: onnx.ModelProto, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, rows, columns), pixels in [0, 1] -> logits and probabilities, (N, K) each."""
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    parts = [session.run(["logits", "probabilities"], {"image": batch}) for batch in batches(images)]
+    parts = [session.run(["logits", "probabilities"], {"image": batch}) for batch in batches(model, images)]
     logits, probabilities = zip(*parts, strict=True)
     return np.concatenate(logits), np.concatenate(probabilities)
 
@@ -37,7 +37,7 @@ def quantized(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
         quantize_static(
             copy,
             path,
-            Calibration(images),
+            Calibration(model, images),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -54,18 +54,19 @@ def quantized(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
 class Calibration(CalibrationDataReader):
     """Images as the quantizer asks for them, a batch at a time."""
 
-    def __init__(self, images: np.ndarray) -> None:
-        self.batches = batches(images)
+    def __init__(self, model: onnx.ModelProto, images: np.ndarray) -> None:
+        self.batches = batches(model, images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         batch = next(self.batches, None)
         return None if batch is None else {"image": batch}
 
 
-def batches(images: np.ndarray) -> Iterator[np.ndarray]:
-    """(N, rows, columns) -> (BATCH, 1, rows, columns) float32, the last one smaller."""
+def batches(model: onnx.ModelProto, images: np.ndarray) -> Iterator[np.ndarray]:
+    """(N, ...) pixels -> (BATCH, 1, rows, columns) float32, as the model's input is; the last one smaller."""
+    size = [dimension.dim_value for dimension in model.graph.input[0].type.tensor_type.shape.dim[1:]]
     for i in range(0, len(images), BATCH):
-        yield images[i : i + BATCH, None].astype(np.float32)
+        yield images[i : i + BATCH].reshape(-1, *size).astype(np.float32)
 
 
 @contextmanager

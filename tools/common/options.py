@@ -1,0 +1,43 @@
+"""The command line of a tool: wrong usage in one line, numbers with a range, the folder of the data."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]  # of the checkout
+
+Number = TypeVar("Number", int, float)
+
+
+class OptionParser(argparse.ArgumentParser):
+    """An argparse that reports wrong usage in one line, too."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message.removeprefix('argument ')} (see --help)\n")
+
+    def add_data_dir(self) -> None:
+        self.add_argument(
+            "--data-dir",
+            type=Path,
+            default=ROOT / "data",
+            metavar="PATH",
+            help="folder of the IDX files, plain or .gz (default: data)",
+        )
+
+
+def number(kind: type[Number], least: Number, most: Number | None = None) -> Callable[[str], Number]:
+    """An option's type: whole numbers (int) or any (float), from `least` to `most` if there is a most."""
+    what = "a whole number" if kind is int else "a number"
+    limits = f"from {least}" if most is None else f"from {least} to {most}"
+
+    def read(text: str) -> Number:
+        try:
+            value = kind(text)
+            if least <= value and (most is None or value <= most):
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected {what} {limits}")
+
+    return read

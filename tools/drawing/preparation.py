@@ -1,0 +1,147 @@
+"""From a drawing to the 28x28 picture that a network knows: MNIST's own preparation, and always one pen.
+
+A stroke is a list of points (x, y), x to the right and y down, in any unit. Ink is float64 (height, width),
+0 paper to 1 full ink. The pixel in row r, column c covers [c, c + 1) x [r, r + 1). The definition, in
+float64, for any other implementation to equal within 1e-6:
+
+Both say, beside the picture, whether it is one digit at all; by its look as verdict.py defines it, and:
+
+`prepare_strokes`: drawings made of points
+  1. scale    w x h is the tight box of all points. Each point p becomes (p - centre of the box) * scale + 10,
+              scale = (20 - PEN_WIDTH) / max(w, h, smallest): the ink, pen included, fills 20x20.
+  2. paint    a 20x20 picture: ink = clamp(PEN_WIDTH / 2 + 0.5 - d, 0, 1), d the distance from the pixel's
+              centre to the nearest point of any stroke's polyline: one pen for digits of any size.
+  3. centre   as below.
+  4. verdict  TOO_SMALL if max(w, h) <= smallest, NOT_ONE_DIGIT if there are more than MOST_STROKES; else it
+              is judged by the picture that steps 1 to 3 make with a pen of THIN_PEN_WIDTH, which keeps lines
+              apart that PEN_WIDTH joins.
+
+`prepare_ink`: pictures
+  1. box      the tight box of the pixels with ink > 0: h rows from `top`, w columns from `left`.
+  2. square   of side = max(h, w), from row top - floor((side - h) / 2), column left - floor((side - w) / 2).
+  3. resample to 20x20 by area: output pixel j covers [j, j + 1) * side / 20 of the square, on both axes, and
+              takes the mean of the ink there, each input pixel weighted by the area that is covered.
+  4. full ink divide by the largest value.
+  5. centre   m = sum(i * ink) / sum(ink), i the row index 0..19; the 20x20 picture goes into 28x28 at row
+              ceil(13.5 - m - 1e-6), kept within 0..8; columns alike. The centre of mass is then at an index
+              in [13.5, 14.5), as in MNIST (mean of its training images: row 13.996, column 14.007). The 1e-6
+              keeps symmetric digits, which are right on the edge, from jumping with the rounding.
+  6. verdict  TOO_SMALL if `side` is less than 1/32 of the input's longer side, or less than 1/8 and solid
+              (a dot is); else it is judged by the picture.
+
+Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019). Of MNIST's images themselves,
+`prepare_ink` changes nothing but the scale to full ink (a test checks it).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from drawing.verdict import Verdict, is_solid, judge
+
+Point = tuple[float, float]
+Stroke = Sequence[Point]
+
+SIDE = 28  # pixels of the picture's side
+BOX = 20  # pixels of the side that the digit's ink fills
+PEN_WIDTH = 2.75  # pixels, of the 28
+THIN_PEN_WIDTH = 1.25
+MOST_STROKES = 8
+
+
+class Prepared(NamedTuple):
+    """What a network is shown."""
+
+    picture: np.ndarray  # (28, 28), float64 in [0, 1]; all 0 if nothing is drawn
+    verdict: Verdict
+
+
+def prepare_strokes(strokes: Sequence[Stroke], smallest: float = 0.0) -> Prepared:
+    """The picture of a drawing, and what it is.
+
+    A drawing is enlarged as if its larger side were at least `smallest`, in the points' unit (of the pen on
+    screen, the width): a click with a trembling hand stays a dot and does not become a 1.
+    """
+    lines = [np.asarray(stroke, np.float64) for stroke in strokes if len(stroke) > 0]
+    if not lines:
+        return Prepared(np.zeros((SIDE, SIDE)), Verdict.NOTHING)
+    points = np.concatenate(lines)
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = max(high - low)
+
+    def painted(pen_width: float) -> np.ndarray:
+        scale = (BOX - pen_width) / max(extent, smallest) if extent > 0 else 0.0
+        ink = np.zeros((BOX, BOX))
+        for line in lines:
+            paint(ink, (line - (low + high) / 2) * scale + BOX / 2, pen_width)
+        return _centre(ink)
+
+    if extent <= smallest:
+        verdict = Verdict.TOO_SMALL
+    elif len(lines) > MOST_STROKES:
+        verdict = Verdict.NOT_ONE_DIGIT
+    else:
+        verdict = judge(painted(THIN_PEN_WIDTH))
+    return Prepared(painted(PEN_WIDTH), verdict)
+
+
+def prepare_ink(ink: np.ndarray) -> Prepared:
+    """The picture of a picture of any size, ink (height, width) in [0, 1], and what it is."""
+    rows, columns = np.flatnonzero((ink > 0).any(axis=1)), np.flatnonzero((ink > 0).any(axis=0))
+    if rows.size == 0:
+        return Prepared(np.zeros((SIDE, SIDE)), Verdict.NOTHING)
+    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+    side = max(height, width)
+    from_rows = _overlaps(ink.shape[0], rows[0] - (side - height) // 2, side)
+    from_columns = _overlaps(ink.shape[1], columns[0] - (side - width) // 2, side)
+    small = from_rows @ ink @ from_columns.T
+    picture, longer = _centre(small / small.max()), max(ink.shape)
+    too_small = 32 * side < longer or (8 * side < longer and is_solid(picture))
+    return Prepared(picture, Verdict.TOO_SMALL if too_small else judge(picture))
+
+
+def paint(ink: np.ndarray, stroke: Stroke | np.ndarray, width: float) -> None:
+    """Draws a polyline with a round, anti-aliased pen of `width` pixels into `ink` (height, width), in place.
+
+    A stroke of one point is a dot. Ink already there stays: the darker of the two counts.
+    """
+    points = np.asarray(stroke, np.float64).reshape(-1, 2)
+    ends = points[1:] if len(points) > 1 else points
+    for start, end in zip(points, ends, strict=False):
+        _paint_segment(ink, start, end, width / 2)
+
+
+def _paint_segment(ink: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> None:
+    """Ink = clamp(radius + 0.5 - distance to the segment, 0, 1), where that is more than what is there."""
+    reach = radius + 1
+    left, top = np.maximum(np.floor(np.minimum(start, end) - reach), 0).astype(int)
+    right, bottom = np.maximum(np.ceil(np.maximum(start, end) + reach), 0).astype(int)
+    part = ink[top:bottom, left:right]  # a view; slices end at the picture's edge by themselves
+    x = left + np.arange(part.shape[1]) + 0.5 - start[0]
+    y = (top + np.arange(part.shape[0]) + 0.5 - start[1])[:, None]
+    dx, dy = end - start
+    length2 = dx * dx + dy * dy
+    along = np.clip((x * dx + y * dy) / length2, 0, 1) if length2 > 0 else 0.0
+    distance = np.hypot(x - along * dx, y - along * dy)
+    np.maximum(part, np.clip(radius + 0.5 - distance, 0, 1), out=part)
+
+
+def _overlaps(length: int, start: int, side: int) -> np.ndarray:
+    """(BOX, length): the shares of the input pixels in each of BOX parts of [start, start + side)."""
+    edges = start + np.arange(BOX + 1) * side / BOX
+    pixels = np.arange(length)
+    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return np.clip(covered, 0, None) * BOX / side
+
+
+def _centre(ink: np.ndarray) -> np.ndarray:
+    """Pastes (20, 20) into (28, 28) by a whole-pixel shift that takes the centre of mass to the middle."""
+    index, mass = np.arange(BOX), ink.sum()
+    row, column = (
+        int(np.clip(np.ceil(13.5 - (index @ ink.sum(axis=axis)) / mass - 1e-6), 0, SIDE - BOX))
+        for axis in (1, 0)
+    )
+    picture = np.zeros((SIDE, SIDE))
+    picture[row : row + BOX, column : column + BOX] = ink
+    return picture

@@ -1,0 +1,1 @@
+"""How well a network does on labelled images: the numbers, their pictures, and the report as a page."""

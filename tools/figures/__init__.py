@@ -1,0 +1,1 @@
+"""Pictures that tools share: their style, attention maps, runs beside each other."""

@@ -1,0 +1,73 @@
+"""What a network takes a prepared drawing for, in numbers and in words.
+
+7 (99.1 %), then 9 (0.5 %), 2 (0.2 %)
+not sure: 8 (38.0 %), 3 (31.2 %), 5 (6.6 %)
+nothing drawn
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drawing.picture_ink import read_ink
+from drawing.preparation import Prepared, prepare_ink
+from drawing.verdict import Verdict
+from models import AttentionPool, Model, probabilities
+from models.attention_maps import attention_maps
+from recognizer.doubt import THRESHOLD
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """One network's answer to one prepared drawing. It is asked only if the drawing looks like one digit."""
+
+    model: Model
+    picture: np.ndarray  # (28, 28), what the network sees
+    verdict: Verdict
+    probabilities: np.ndarray | None  # (K), sums to 1; None if the network is not asked
+    label: int | None  # the likeliest class; None if the network is not asked or not sure
+
+    @property
+    def answer(self) -> str:
+        """The class's name, or why there is none."""
+        if self.label is not None:
+            return self.model.class_names[self.label]
+        return str(self.verdict) if self.probabilities is None else "not sure"
+
+    def likeliest(self, count: int) -> list[tuple[str, float]]:
+        """Names and probabilities, the largest first; none if the network is not asked."""
+        if self.probabilities is None:
+            return []
+        order = (-self.probabilities).argsort(stable=True)[:count]
+        return [(self.model.class_names[label], float(self.probabilities[label])) for label in order]
+
+    def describe(self) -> str:
+        """The answer with the likeliest three, in the words that the programs' `predict` uses."""
+        top = [f"{name} ({100 * share:.1f} %)" for name, share in self.likeliest(3)]
+        if not top:
+            return self.answer
+        return f"not sure: {', '.join(top)}" if self.label is None else f"{top[0]}, then {', '.join(top[1:])}"
+
+    def attention(self) -> np.ndarray | None:
+        """(rows, columns) of patches: how much each is looked at, mean of heads and queries; 1 if all alike.
+
+        None if the network has no attention or is not asked.
+        """
+        if not isinstance(self.model, AttentionPool) or self.probabilities is None:
+            return None
+        return attention_maps(self.model, self.picture).received.mean(axis=0)
+
+
+def recognise(model: Model, prepared: Prepared, threshold: float = THRESHOLD) -> Recognition:
+    """Below the probability `threshold` the network is not sure."""
+    if prepared.verdict is not Verdict.DIGIT:
+        return Recognition(model, *prepared, probabilities=None, label=None)
+    shares = probabilities(model, prepared.picture)[0]
+    likeliest = int(shares.argmax())
+    return Recognition(model, *prepared, shares, likeliest if shares[likeliest] >= threshold else None)
+
+
+def describe_picture(model: Model, path: Path, threshold: float = THRESHOLD) -> str:
+    """A line on a picture file. Raises InputError."""
+    return f"{path}: {recognise(model, prepare_ink(read_ink(path)), threshold).describe()}"

@@ -1,0 +1,60 @@
+"""Drawings kept as labelled samples, for a data set of one's own hand.
+
+A sample is FOLDER/CLASS/TIME.png, the 28x28 picture that a network sees, and, if it was drawn, TIME.json with
+what the hand did:
+
+    {"label": "7", "size": 280, "strokes": [[[x, y], ...], ...]}
+
+in units of which the sheet has `size` a side, x to the right, y down. `tools/run.sh make_idx FOLDER DATA`
+makes a data set of the pictures, on which the programs train with `--data-dir DATA`.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from common.errors import InputError, os_reason
+from common.writing import make_folder, replacing
+from drawing.preparation import Stroke
+from drawing.strokes import SHEET, Content
+
+EXPECTED = 'a drawing saved by the recognizer: {"size": ..., "strokes": [[[x, y], ...], ...]}'
+
+
+def save_sample(folder: Path, label: str, picture: np.ndarray, strokes: Sequence[Stroke]) -> Path:
+    """Writes a prepared picture, (28, 28) in [0, 1], and its strokes; returns the picture's path."""
+    place = folder / _folder_name(label)
+    path = place / f"{datetime.now():%Y%m%d-%H%M%S-%f}.png"
+    make_folder(place)
+    if strokes:
+        points = [[(round(x, 2), round(y, 2)) for x, y in stroke] for stroke in strokes]
+        with replacing(path.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps({"label": label, "size": SHEET, "strokes": points}) + "\n")
+    with replacing(path) as temporary:
+        Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(temporary, format="PNG")
+    return path
+
+
+def read_drawing(path: Path) -> Content:
+    """The strokes of a sample's .json, in units of the sheet. Raises InputError."""
+    try:
+        sample = json.loads(path.read_text())
+        scale = SHEET / float(sample["size"])
+        strokes = [[(float(x) * scale, float(y) * scale) for x, y in line] for line in sample["strokes"]]
+    except OSError as error:
+        raise InputError(path, os_reason(error), EXPECTED) from error
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+        raise InputError(path, "not such a drawing", EXPECTED) from error
+    if not all(np.isfinite(line).all() and len(line) > 0 for line in strokes):
+        raise InputError(path, "a stroke without points or with a place that is no number", EXPECTED)
+    return Content(strokes)
+
+
+def _folder_name(label: str) -> str:
+    """A class's name as a folder's name: letters, digits and - only, where others could lead elsewhere."""
+    return re.sub(r"[^\w+]+", "-", label) or "-"

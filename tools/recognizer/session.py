@@ -1,0 +1,90 @@
+"""What the recognizer's window is about, without the window: the drawing, the models, what is asked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import InputError, ModelError
+from drawing.picture_ink import read_ink
+from drawing.preparation import Prepared, prepare_ink, prepare_strokes
+from drawing.strokes import PEN, Content, Drawing
+from drawing.verdict import Verdict
+from models import Model, load_digit_model
+from recognizer.doubt import THRESHOLD
+from recognizer.recognition import Recognition, recognise
+from recognizer.samples import read_drawing, save_sample
+
+MODEL_SUFFIXES = (".bin", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A drawing as it is at a moment, and whom to ask. It stays when the drawing goes on: for any thread."""
+
+    content: Content
+    models: tuple[Model, ...]
+    threshold: float
+
+    def answers(self) -> list[Recognition]:
+        """One for each model."""
+        prepared = prepare(self.content)
+        return [recognise(model, prepared, self.threshold) for model in self.models]
+
+
+class Session:
+    """A drawing, the models that can be chosen, by path, and the one or two that are asked."""
+
+    def __init__(self, models: dict[Path, Model], threshold: float = THRESHOLD):
+        self.drawing = Drawing()
+        self.models = models
+        self.asked = [next(iter(models))]
+        self._threshold = threshold
+
+    def choose(self, place: int, path: Path) -> None:
+        """`path`, one of `models`, is asked in the first (0) or second (1) place."""
+        self.asked[place] = path
+
+    def compare(self, on: bool) -> None:
+        """A second model is asked, too: the one after the first, or the same if there is no other."""
+        paths = list(self.models)
+        second = paths[(paths.index(self.asked[0]) + 1) % len(paths)]
+        self.asked = [self.asked[0], second] if on else self.asked[:1]
+
+    def open_model(self, path: Path) -> None:
+        """Reads a model, anew if it was read before, and asks it in the first place. Raises ModelError."""
+        self.models[path] = load_digit_model(path)
+        self.choose(0, path)
+
+    def open_drawing(self, path: Path) -> None:
+        """Puts a picture, or the .json of a sample, in the place of the drawing. Raises InputError."""
+        self.drawing.put(read_drawing(path) if path.suffix == ".json" else Content([], read_ink(path)))
+
+    def save_sample(self, folder: Path, label: int) -> Path:
+        """Keeps the drawing as a sample of a class of the first model: its path. Raises InputError."""
+        picture, verdict = prepare(self.drawing.content)
+        if verdict is Verdict.NOTHING:
+            raise InputError("sample", str(verdict), "a drawing")
+        name = self.models[self.asked[0]].class_names[label]
+        return save_sample(folder, name, picture, self.drawing.strokes)
+
+    def question(self) -> Question:
+        """What there is to be recognised now."""
+        strokes, ink = self.drawing.content
+        content = Content([list(stroke) for stroke in strokes], ink)
+        return Question(content, tuple(self.models[path] for path in self.asked), self._threshold)
+
+
+def prepare(content: Content) -> Prepared:
+    """A click with a trembling hand is smaller than the pen, and stays a dot."""
+    strokes, ink = content
+    return prepare_ink(ink) if ink is not None else prepare_strokes(strokes, smallest=PEN)
+
+
+def models_in(folder: Path) -> dict[Path, Model]:
+    """The digit models among a folder's files; what is none is passed over."""
+    models = {}
+    for path in sorted(path for path in folder.glob("*") if path.suffix in MODEL_SUFFIXES):
+        try:
+            models[path] = load_digit_model(path)
+        except ModelError:
+            continue
+    return models

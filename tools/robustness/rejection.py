@@ -1,0 +1,53 @@
+"""What a recognizer should not answer: how many drawings that are no digit it refuses, and at what price.
+
+A drawing is answered if it looks like one digit (drawing/verdict.py) and the network gives its likeliest
+digit at least the probability `threshold` (recognizer/doubt.py). A digit that is not answered is a false
+alarm.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from drawing.preparation import Prepared
+from drawing.verdict import Verdict
+from models import Model, probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """N prepared drawings."""
+
+    pictures: np.ndarray  # (N, 28, 28)
+    looks_right: np.ndarray  # (N), bool: like one digit
+
+    @classmethod
+    def of(cls, prepared: Iterable[Prepared]) -> "Seen":
+        pictures, verdicts = zip(*prepared, strict=True)
+        return cls(np.stack(pictures), np.array([verdict is Verdict.DIGIT for verdict in verdicts]))
+
+    def confidence(self, model: Model) -> np.ndarray:
+        """(N): the probability of the likeliest digit; -1 where the network is not asked."""
+        return np.where(self.looks_right, probabilities(model, self.pictures).max(axis=1), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """How sure a network is of digits and of drawings that are none: `Seen.confidence` of each."""
+
+    digits: np.ndarray  # (N)
+    negatives: dict[str, np.ndarray]  # by how they were made
+
+    def false_alarms(self, threshold: float) -> float:
+        """Share of the digits that are not answered."""
+        return float(np.mean(self.digits < threshold))
+
+    def answered(self, threshold: float) -> dict[str, int]:
+        """How many drawings that are no digit are answered, by how they were made."""
+        return {name: int((confidence >= threshold).sum()) for name, confidence in self.negatives.items()}
+
+    def calibrated(self, most_false_alarms: float) -> float:
+        """The highest threshold with no more false alarms than that share; 0 if there are more with any."""
+        threshold = np.sort(self.digits)[int(most_false_alarms * len(self.digits))]
+        return max(0.0, float(threshold))
