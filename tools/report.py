@@ -71,7 +71,9 @@ def make_report(
     model = load_model(path)
     images, labels = read_images_for(model, data_dir, "t10k", transpose)
     images = images / 255
-    names = read_class_names(class_names, model.classes) if class_names else model.class_names
+    names = model.class_names
+    if class_names:
+        names[: model.answers] = read_class_names(class_names, model.answers)
     run = group_runs([read_log(log)])[0] if log else None
     return Report(path, model, data_dir, images, Evaluation(logits(model, images), labels), names, run)
 

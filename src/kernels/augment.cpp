@@ -141,10 +141,10 @@ namespace {
 constexpr std::size_t kPlaces = 160;                                 // of a window, along each axis
 constexpr double kBendUnit = 1.0 / (1 << Augmenter::kBendFraction);  // pixels
 
-// SplitMix64 (Steele, Lea & Flood, 2014), started anew for every key: no state to carry from image to image.
+// Hashes of a counter, which starts anew for every key: no state to carry from image to image.
 class Draws {
  public:
-  Draws(std::uint64_t seed, std::uint64_t key) : state_(mix(mix(seed + kStep) ^ key)) {}
+  Draws(std::uint64_t seed, std::uint64_t key) : state_(mix_bits(mix_bits(seed) ^ key)) {}
 
   double within(double limit) {  // uniform in [-limit, limit)
     return (static_cast<double>(next() >> 11) * 0x1p-52 - 1.0) * limit;
@@ -152,13 +152,7 @@ class Draws {
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(next() % n); }
 
  private:
-  static constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15u;
-  static std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-  }
-  std::uint64_t next() { return mix(state_ += kStep); }
+  std::uint64_t next() { return mix_bits(state_++); }
   std::uint64_t state_;
 };
 

@@ -62,6 +62,8 @@ def bin_bytes(path: Path, model: Model) -> bytes:
 
 def _beyond_bin(model: Model) -> str | None:
     """What the network has that a .bin has no place for."""
+    if model.answers < model.classes:
+        return "a class of outliers"
     match model:
         case Mlp(hidden=hidden) if len(hidden) != 1:
             return f"{len(hidden)} hidden layers"

@@ -24,8 +24,8 @@ WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
 def load_digit_model(path: Path) -> Model:
     """Reads a model that tells ten digits in pictures of 28x28. Raises ModelError."""
     model = load_model(path)
-    if not model.takes(DIGIT_SIZE) or model.classes != DIGITS:
-        found = f"a network from {model.pixels} to {model.classes} classes"
+    if not model.takes(DIGIT_SIZE) or model.answers != DIGITS:
+        found = f"a network from {model.pixels} to {model.answers} classes"
         raise ModelError(path, found, "one from {} x {} pixels to {} digits".format(*DIGIT_SIZE, DIGITS))
     return model
 

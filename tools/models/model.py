@@ -12,6 +12,7 @@ import numpy as np
 
 DIGITS = 10
 DIGIT_SIZE = (28, 28)  # rows and columns of a digit's picture
+OUTLIERS = "none of these"  # what the last class is called if it is of drawings that belong to no other
 
 Shapes = dict[str, tuple[int, ...]]  # of tensors, by name, in the order of a .bin
 
@@ -42,6 +43,11 @@ class Model(ABC):
         """What the classes are called: 0, 1, ... if the file does not say."""
         names = self.metadata.get("class_names")
         return json.loads(names) if names else [str(label) for label in range(self.classes)]
+
+    @property
+    def answers(self) -> int:
+        """How many classes can be an answer: all, less a last one of outliers (`--outliers` in training)."""
+        return self.classes - (self.classes > 1 and self.class_names[-1] == OUTLIERS)
 
     @property
     def settings(self) -> dict[str, object]:

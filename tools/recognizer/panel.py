@@ -71,7 +71,8 @@ class Panel:
         self.bars.delete("all")
         if self._recognition is None:
             return
-        names, shares = self._recognition.model.class_names, self._recognition.probabilities
+        model, shares = self._recognition.model, self._recognition.probabilities
+        names = model.class_names[: model.answers]
         row = min(self.bars.winfo_height() / len(names), self._look.px(HIGHEST_ROW))
         size = -max(6, min(self._look.px(14), round(0.7 * row)))
         room = tkfont.Font(root=self.bars, font=(FONT, size, "bold"))

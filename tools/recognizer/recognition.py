@@ -2,7 +2,10 @@
 
 7 (99.1 %), then 9 (0.5 %), 2 (0.2 %)
 not sure: 8 (38.0 %), 3 (31.2 %), 5 (6.6 %)
+not a single digit: 3 (2.0 %), 5 (0.7 %), 8 (0.1 %)
 nothing drawn
+
+The third was found by a network that has learned outliers as a class of their own.
 """
 
 from dataclasses import dataclass
@@ -33,13 +36,13 @@ class Recognition:
         """The class's name, or why there is none."""
         if self.label is not None:
             return self.model.class_names[self.label]
-        return str(self.verdict) if self.probabilities is None else "not sure"
+        return "not sure" if self.verdict is Verdict.DIGIT else str(self.verdict)
 
     def likeliest(self, count: int) -> list[tuple[str, float]]:
-        """Names and probabilities, the largest first; none if the network is not asked."""
+        """Names and probabilities, the largest first, outliers aside; none if the network is not asked."""
         if self.probabilities is None:
             return []
-        order = (-self.probabilities).argsort(stable=True)[:count]
+        order = (-self.probabilities[: self.model.answers]).argsort(stable=True)[:count]
         return [(self.model.class_names[label], float(self.probabilities[label])) for label in order]
 
     def describe(self) -> str:
@@ -47,7 +50,7 @@ class Recognition:
         top = [f"{name} ({100 * share:.1f} %)" for name, share in self.likeliest(3)]
         if not top:
             return self.answer
-        return f"not sure: {', '.join(top)}" if self.label is None else f"{top[0]}, then {', '.join(top[1:])}"
+        return f"{self.answer}: {', '.join(top)}" if self.label is None else f"{top[0]}, then {', '.join(top[1:])}"
 
     def attention(self) -> np.ndarray | None:
         """(rows, columns) of patches: how much each is looked at, mean of heads and queries; 1 if all alike.
@@ -65,6 +68,8 @@ def recognise(model: Model, prepared: Prepared, threshold: float = THRESHOLD) ->
         return Recognition(model, *prepared, probabilities=None, label=None)
     shares = probabilities(model, prepared.picture)[0]
     likeliest = int(shares.argmax())
+    if likeliest >= model.answers:
+        return Recognition(model, prepared.picture, Verdict.NOT_ONE_DIGIT, shares, label=None)
     return Recognition(model, *prepared, shares, likeliest if shares[likeliest] >= threshold else None)
 
 

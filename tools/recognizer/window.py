@@ -233,7 +233,7 @@ class RecognizerWindow:
         for panel, path in zip(self.panels, self.session.asked, strict=False):
             panel.offer([str(path) for path in paths], paths.index(path))
         self.classes.delete(0, "end")
-        for label, name in enumerate(asked[0].class_names):
+        for label, name in enumerate(asked[0].class_names[: asked[0].answers]):
             self.classes.add_command(label=name, command=partial(self.save, label))
         with_attention = any(isinstance(model, AttentionPool) for model in asked)
         self.attention_button.configure(state="normal" if with_attention else "disabled")

@@ -1,7 +1,7 @@
 """What a recognizer should not answer: how many drawings that are no digit it refuses, and at what price.
 
-A drawing is answered if it looks like one digit (drawing/verdict.py) and the network gives its likeliest
-digit at least the probability `threshold` (recognizer/doubt.py). A digit that is not answered is a false
+A drawing is answered if it looks like one digit (drawing/verdict.py), if a digit is the likeliest to the
+network, which may know outliers, and if that has at least the probability `threshold` (recognizer/doubt.py). A digit that is not answered is a false
 alarm.
 """
 
@@ -28,8 +28,10 @@ class Seen:
         return cls(np.stack(pictures), np.array([verdict is Verdict.DIGIT for verdict in verdicts]))
 
     def confidence(self, model: Model) -> np.ndarray:
-        """(N): the probability of the likeliest digit; -1 where the network is not asked."""
-        return np.where(self.looks_right, probabilities(model, self.pictures).max(axis=1), -1)
+        """(N): the probability of the likeliest digit; -1 where the network is not asked or says it is none."""
+        shares = probabilities(model, self.pictures)
+        is_digit = self.looks_right & (shares.argmax(axis=1) < model.answers)
+        return np.where(is_digit, shares.max(axis=1), -1)
 
 
 @dataclass(frozen=True, eq=False)

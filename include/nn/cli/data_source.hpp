@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "nn/cli/options.hpp"
-#include "nn/data/class_names.hpp"
 #include "nn/data/dataset.hpp"
 #include "nn/data/safetensors_dataset.hpp"
 
@@ -56,10 +55,8 @@ class DataSource {
     return file_.empty() ? folder(executable) : file_;
   }
 
-  // One for each class, or none where no file with names was given.
-  std::vector<std::string> class_names(std::size_t classes) const {
-    return class_names_.empty() ? std::vector<std::string>() : load_class_names(class_names_, classes);
-  }
+  // The file with the names of the classes; "" for their numbers.
+  const std::string& class_names_file() const { return class_names_; }
 
  private:
   // "data" here, else "../data" beside the program: build/mnist_mlp finds it from anywhere.

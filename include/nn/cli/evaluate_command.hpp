@@ -51,9 +51,8 @@ class EvaluateCommand {
     AnyModel model = load_trained_model(model_path_, program_);
     const Dataset data = data_source_.load(executable, part_);
     check_fits(model, data);
-    const std::size_t classes = classes_of(model);
-    std::vector<std::string> names = data_source_.class_names(classes);
-    if (names.empty()) names = class_names_of_model(model_path_, classes);
+    std::vector<std::string> names =
+        class_names_of_model(model_path_, classes_of(model), data_source_.class_names_file());
 
     ThreadTeam team(threads_);
     const Scorecard card{.model = model_path_,

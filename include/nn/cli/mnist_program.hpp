@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -21,6 +22,7 @@
 #include "nn/cli/training_options.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/data/dataset.hpp"
+#include "nn/data/outliers.hpp"
 #include "nn/data/split.hpp"
 #include "nn/models/model_files.hpp"
 #include "nn/training/checkpoint.hpp"
@@ -48,6 +50,11 @@ class MnistProgram {
     add_validation(app, options_, validation_);
     app.add_flag("--test-each-epoch", test_each_epoch_, "log the test accuracy of every epoch, too");
     add_augment(app, augment_);
+    add_number<double>(app, "--outliers", outliers_,
+                       "drawings that are no digit, made of the training images, which the network learns to "
+                       "know as a class "
+                       "of their own; as a share of the images",
+                       0, 1);
     data_source_.add_options(app);
     begin_group(app, "Run");
     add_seed(app, seed);
@@ -78,7 +85,7 @@ class MnistProgram {
       if (const std::optional<int> status = commands.run(executable_)) return *status;
       if (!config_.empty()) apply_settings(app, read_settings(config_), config_);
       if (!resume_.empty()) prepare_to_resume();
-      check_paths();
+      settle_paths();
       log_json_ = JsonLog(log_json_path_);
       if (checkpoint_) log_json_.set_text(checkpoint_text("log_json"));
       if (!save_config_.empty()) write_atomically(save_config_, settings().dump(2) + "\n");
@@ -90,11 +97,13 @@ class MnistProgram {
   std::pair<Dataset, Dataset> load_data() {
     const Stopwatch watch;
     std::pair<Dataset, Dataset> data = data_source_.load(executable_);
-    class_names_ = data_source_.class_names(data.first.classes);
+    const std::string& names_file = data_source_.class_names_file();
+    if (!names_file.empty()) class_names_ = load_class_names(names_file, data.first.classes);
     loading_seconds_ = watch.seconds();
     say("data: %zu training and %zu test images of %zu x %zu pixels, %zu classes, from %s\n",
         data.first.size(), data.second.size(), data.first.images.rows, data.first.images.cols,
         data.first.classes, data_source_.place(executable_).c_str());
+    if (outliers_ > 0) add_outliers(data.first, data.second);
     return data;
   }
 
@@ -119,9 +128,7 @@ class MnistProgram {
   template <Model M>
   int train_and_test(M& model, const Dataset& train_set, const Dataset& test_set, SimpleRng& rng,
                      ThreadTeam& team) {
-    if (app.count("--output") == 0 && !beyond_bin(model.shape()).empty()) {
-      output_ = std::filesystem::path(output_).replace_extension(".safetensors");
-    }
+    if (app.count("--output") == 0 && !beyond_bin(model.shape()).empty()) name_safetensors();
     check_savable(model, output_);
     const Split split = stratified_split(train_set, held_out(train_set.size()), seed);
     TrainingState state(rng, split.training, options_.optimizer);
@@ -158,6 +165,18 @@ class MnistProgram {
   bool quiet = false;
 
  private:
+  void add_outliers(Dataset& train_set, Dataset& test_set) {
+    const Stopwatch watch;
+    if (class_names_.empty()) class_names_ = numbers_as_names(train_set.classes);
+    const double count = std::ceil(outliers_ * static_cast<double>(train_set.size()));
+    ThreadTeam team(threads);
+    nn::add_outliers(train_set, static_cast<std::size_t>(count), seed, team);
+    test_set.classes = train_set.classes;  // though there are none among the test images
+    class_names_.push_back(kOutlierName);
+    loading_seconds_ += watch.seconds();
+    say("outliers: %.0f drawings that are no digit, class %zu\n", count, train_set.classes - 1);
+  }
+
   template <Model M>
   Outcome train(M& model, const Dataset& train_set, const Dataset& test_set, const Split& split,
                 TrainingState& state, ThreadTeam& team) {
@@ -252,7 +271,16 @@ class MnistProgram {
     return found == checkpoint_->metadata().end() ? std::string() : found->second;
   }
 
-  void check_paths() const {
+  void name_safetensors() {
+    output_ = std::filesystem::path(output_).replace_extension(".safetensors").string();
+  }
+
+  void settle_paths() {
+    if (outliers_ > 0 && app.count("--output") == 0) name_safetensors();
+    if (outliers_ > 0 && !names_safetensors(output_)) {
+      throw Error(output_,
+                  "a .bin cannot say which class --outliers are, expected a path that ends in .safetensors");
+    }
     if (output_ == log_path_) {
       throw Error("--log", output_ + " is the model file, too, expected a path of its own");
     }
@@ -335,6 +363,7 @@ class MnistProgram {
 
   TrainingOptions options_;
   AugmentOptions augment_;
+  double outliers_ = 0;
   double validation_ = 0;
   bool test_each_epoch_ = false;
   DataSource data_source_;

@@ -58,9 +58,7 @@ class PredictCommand {
 
   int run() {
     AnyModel model = load_trained_model(model_path_, program_);
-    const std::size_t classes = classes_of(model);
-    names_ = class_names_path_.empty() ? class_names_of_model(model_path_, classes)
-                                       : load_class_names(class_names_path_, classes);
+    names_ = class_names_of_model(model_path_, classes_of(model), class_names_path_);
     size_ = input_size(model);
     constexpr std::size_t worth_a_thread = 16;  // pictures
     ThreadTeam team(std::min(threads_, (images_.size() + worth_a_thread - 1) / worth_a_thread));
@@ -69,7 +67,7 @@ class PredictCommand {
 
  private:
   // Of MNIST's 10,000 test digits so many are below it or refused by their look: 1.6 % with mnist_mlp's
-  // defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/doubt.py has the same number.
+  // defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/recognizer/doubt.py has the same number.
   static constexpr double kLeastSure = 0.4;
 
   // A picture, or why there is none.
@@ -118,7 +116,9 @@ class PredictCommand {
     if (logits.empty()) return {name, to_text(verdict)};
     std::vector<float> p(logits.begin(), logits.end());
     if (!std::isfinite(softmax(p))) throw no_number(model_path_);
-    const std::vector<Candidate> top = top_three(p);
+    const bool knows_outliers = has_outlier_class(names_);
+    const std::vector<Candidate> top = top_three(std::span(p).first(p.size() - knows_outliers));
+    if (knows_outliers && argmax(p) == p.size() - 1) return {name, to_text(Verdict::not_one_digit), top};
     const bool is_sure = static_cast<double>(top.front().confidence) >= threshold_;
     return {name, is_sure ? to_text(Verdict::digit) : "not sure", top};
   }

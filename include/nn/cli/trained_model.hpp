@@ -34,23 +34,32 @@ inline std::size_t classes_of(const AnyModel& model) {
   return std::visit([](const auto& m) { return m.classes(); }, model);
 }
 
-// What the metadata of a model's file calls the classes; if it says nothing, "0", "1", ... Throws Error if it
-// is not a name for each of `classes`.
-inline std::vector<std::string> class_names_of_model(const std::string& path, std::size_t classes) {
-  std::vector<std::string> names;
-  for (std::size_t c = 0; c < classes; ++c) names.push_back(std::to_string(c));
-  if (!holds_safetensors(path)) return names;
-  const Safetensors file(path);
-  const auto found = file.metadata().find("class_names");
-  if (found == file.metadata().end()) return names;
-  const nlohmann::json list = nlohmann::json::parse(found->second, nullptr, false);
-  const bool is_good =
-      list.is_array() && list.size() == classes && std::ranges::all_of(list, [](const nlohmann::json& name) {
-        return name.is_string() && is_class_name(name.get_ref<const std::string&>());
-      });
-  if (is_good) return list.get<std::vector<std::string>>();
-  throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
-                        std::to_string(classes) + " names");
+// What a model's classes are called: as its file's metadata says; if that says nothing, "0", "1", ... The
+// file `renamed` (may be "") has other names, except for a class of outliers. Throws Error if either is not a
+// name for each class.
+inline std::vector<std::string> class_names_of_model(const std::string& path, std::size_t classes,
+                                                     const std::string& renamed) {
+  std::vector<std::string> names = numbers_as_names(classes);
+  if (holds_safetensors(path)) {
+    const Safetensors file(path);
+    if (const auto found = file.metadata().find("class_names"); found != file.metadata().end()) {
+      const nlohmann::json list = nlohmann::json::parse(found->second, nullptr, false);
+      const bool is_good = list.is_array() && list.size() == classes &&
+                           std::ranges::all_of(list, [](const nlohmann::json& name) {
+                             return name.is_string() && is_class_name(name.get_ref<const std::string&>());
+                           });
+      if (!is_good) {
+        throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
+                              std::to_string(classes) + " names");
+      }
+      names = list.get<std::vector<std::string>>();
+    }
+  }
+  if (!renamed.empty()) {
+    const std::size_t renamable = classes - has_outlier_class(names);
+    std::ranges::move(load_class_names(renamed, renamable), names.begin());
+  }
+  return names;
 }
 
 }  // namespace nn::cli

@@ -8,6 +8,14 @@
 
 namespace nn {
 
+// A hash: every bit of x changes every bit of the result. SplitMix64's (Steele, Lea & Flood, 2014).
+inline std::uint64_t mix_bits(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
 // xorshift64 (Marsaglia, "Xorshift RNGs", 2003; shifts 13, 7, 17), period 2^64 - 1.
 // The same seed gives the same numbers on every machine; tests/unit/rng_test.cpp holds known answers.
 class SimpleRng {

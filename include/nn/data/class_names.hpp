@@ -13,10 +13,23 @@
 
 namespace nn {
 
+// What the last class is called if it is of what belongs to no other class: see outliers.hpp.
+inline constexpr const char* kOutlierName = "none of these";
+inline bool has_outlier_class(std::span<const std::string> names) {
+  return names.size() > 1 && names.back() == kOutlierName;
+}
+
 // Something to print on one line.
 inline bool is_class_name(std::string_view text) {
   return !text.empty() &&
          std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; });
+}
+
+// "0", "1", ...: the names of classes that have no others.
+inline std::vector<std::string> numbers_as_names(std::size_t classes) {
+  std::vector<std::string> names;
+  for (std::size_t c = 0; c < classes; ++c) names.push_back(std::to_string(c));
+  return names;
 }
 
 // Spaces around a name and empty lines at the end do not count. `classes` names are expected; 0: any number.

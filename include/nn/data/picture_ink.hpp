@@ -106,7 +106,7 @@ inline std::pair<Plane, double> paper_and_noise(const Ink& grey) {
 // How far each pixel is from the paper, 0 where it differs by no more than noise does. What is ink, the
 // darker or the lighter, is decided by the sum of the cubed differences: strokes are few and strong, shadows
 // are large and weak. Connected parts with next to no ink are dust. Pictures of more than 1024 pixels a side
-// become smaller. tools/picture_ink.py gives the steps in full and is the same in Python.
+// become smaller. tools/drawing/picture_ink.py gives the steps in full and is the same in Python.
 inline Ink ink_of(const GreyPicture& picture) {
   assert(picture.rows > 0 && picture.cols > 0 && picture.pixels.size() == picture.rows * picture.cols);
   Ink ink = detail::reduced_grey(picture);

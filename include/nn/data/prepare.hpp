@@ -1,6 +1,6 @@
 // From a drawing to the 28x28 picture that a network knows: MNIST's own preparation, and always one pen.
 //
-// tools/preparation.py gives every step as numbers and is the same in Python; the two agree within 1e-6.
+// tools/drawing/preparation.py gives every step as numbers and is the same in Python; the two agree within 1e-6.
 // Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019).
 #pragma once
 
@@ -33,7 +33,24 @@ struct Prepared {
 namespace detail {
 inline constexpr double kPenWidth = 2.75;      // pixels, of the 28
 inline constexpr double kThinPenWidth = 1.25;  // keeps lines apart, to judge, that the pen joins
-inline constexpr std::size_t kMostStrokes = 8;
+inline constexpr std::ptrdiff_t kMostStrokes = 8;
+
+struct PointBox {
+  Point low{HUGE_VAL, HUGE_VAL}, high{-HUGE_VAL, -HUGE_VAL};
+  std::size_t points = 0;
+
+  explicit PointBox(std::span<const Stroke> strokes) {
+    for (const Stroke& stroke : strokes) {
+      for (const Point& p : stroke) {
+        assert(std::isfinite(p.x) && std::isfinite(p.y));
+        low = {std::min(low.x, p.x), std::min(low.y, p.y)};
+        high = {std::max(high.x, p.x), std::max(high.y, p.y)};
+        ++points;
+      }
+    }
+  }
+  double extent() const { return std::max(high.x - low.x, high.y - low.y); }  // of the larger side
+};
 
 using BoxPicture = std::array<double, kDigitBox * kDigitBox>;  // (20, 20)
 
@@ -100,42 +117,38 @@ inline std::vector<Share> shares(std::size_t count, double start, double side) {
 }
 }  // namespace detail
 
-// Drawings made of points. They are enlarged as if their larger side were at least `smallest`, in the points'
-// unit (of the pen on screen, the width): a click with a trembling hand stays a dot and does not become a 1.
-inline Prepared prepare_strokes(std::span<const Stroke> strokes, double smallest = 0) {
-  Point low{HUGE_VAL, HUGE_VAL}, high{-HUGE_VAL, -HUGE_VAL};
-  std::size_t drawn = 0;
+// Strokes drawn with a round pen, `pen_width` pixels of the 28, in the box that MNIST's digits fill: enlarged
+// as if their larger side were at least `smallest`, in the points' unit. All 0 if there is no point.
+inline DigitPicture draw(std::span<const Stroke> strokes, double pen_width, double smallest = 0) {
+  const detail::PointBox box(strokes);
+  if (box.points == 0) return {};
+  const double scale = box.extent() > 0 ? (kDigitBox - pen_width) / std::max(box.extent(), smallest) : 0.0;
+  const auto placed = [&](Point p) {
+    return Point{(p.x - (box.low.x + box.high.x) / 2) * scale + kDigitBox / 2.0,
+                 (p.y - (box.low.y + box.high.y) / 2) * scale + kDigitBox / 2.0};
+  };
+  detail::BoxPicture ink{};
   for (const Stroke& stroke : strokes) {
-    drawn += !stroke.empty();
-    for (const Point& p : stroke) {
-      assert(std::isfinite(p.x) && std::isfinite(p.y));
-      low = {std::min(low.x, p.x), std::min(low.y, p.y)};
-      high = {std::max(high.x, p.x), std::max(high.y, p.y)};
-    }
-  }
-  if (drawn == 0) return {};
-  const double extent = std::max(high.x - low.x, high.y - low.y);
-
-  const auto painted = [&](double pen_width) {
-    const double scale = extent > 0 ? (kDigitBox - pen_width) / std::max(extent, smallest) : 0.0;
-    const auto placed = [&](Point p) {
-      return Point{(p.x - (low.x + high.x) / 2) * scale + kDigitBox / 2.0,
-                   (p.y - (low.y + high.y) / 2) * scale + kDigitBox / 2.0};
-    };
-    detail::BoxPicture ink{};
-    for (const Stroke& stroke : strokes) {
-      for (std::size_t i = 0; i < stroke.size(); ++i) {  // a stroke of one point is a dot
-        if (i > 0 || stroke.size() == 1) {
-          detail::paint_segment(ink, placed(stroke[i > 0 ? i - 1 : 0]), placed(stroke[i]), pen_width / 2);
-        }
+    for (std::size_t i = 0; i < stroke.size(); ++i) {  // a stroke of one point is a dot
+      if (i > 0 || stroke.size() == 1) {
+        detail::paint_segment(ink, placed(stroke[i > 0 ? i - 1 : 0]), placed(stroke[i]), pen_width / 2);
       }
     }
-    return detail::centred(ink);
-  };
-  const Verdict verdict = extent <= smallest             ? Verdict::too_small
-                          : drawn > detail::kMostStrokes ? Verdict::not_one_digit
-                                                         : judge(painted(detail::kThinPenWidth));
-  return {painted(detail::kPenWidth), verdict};
+  }
+  return detail::centred(ink);
+}
+
+// Drawings made of points. `smallest`, in the points' unit (of the pen on screen, the width): a click with a
+// trembling hand stays a dot and does not become a 1.
+inline Prepared prepare_strokes(std::span<const Stroke> strokes, double smallest = 0) {
+  const double extent = detail::PointBox(strokes).extent();
+  const auto drawn = std::ranges::count_if(strokes, [](const Stroke& stroke) { return !stroke.empty(); });
+  if (drawn == 0) return {};
+  const Verdict verdict = extent <= smallest ? Verdict::too_small
+                          : drawn > detail::kMostStrokes
+                              ? Verdict::not_one_digit
+                              : judge(draw(strokes, detail::kThinPenWidth, smallest));
+  return {draw(strokes, detail::kPenWidth, smallest), verdict};
 }
 
 // Pictures of any size: the ink's box, made square, is averaged by area to 20x20; its largest value is full

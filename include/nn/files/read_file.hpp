@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,11 @@ class Bytes {
   std::uint8_t* data() { return data_.get(); }
   const std::uint8_t* data() const { return data_.get(); }
   void shrink(std::size_t size) { size_ = size; }  // size <= size(); keeps the first bytes
+  Bytes grown(std::size_t size) const {            // a copy with room behind; size >= size()
+    Bytes copy(size);
+    std::copy_n(data(), size_, copy.data());
+    return copy;
+  }
   operator std::span<const std::uint8_t>() const { return {data(), size()}; }
   std::span<const std::uint8_t> from(std::size_t offset) const { return {data() + offset, size() - offset}; }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "nn/core/matmul.hpp"
+#include "nn/core/rng.hpp"
 
 namespace nn {
 
@@ -19,7 +20,7 @@ class Dropout {
  public:
   // `rate` in [0, 1), the share of units to drop. Step 0 is inference: nothing is dropped.
   Dropout(double rate, std::uint64_t seed, std::uint64_t step, std::size_t layer)
-      : key_(mix(mix(seed ^ mix(step)) + layer)),
+      : key_(mix_bits(mix_bits(seed ^ mix_bits(step)) + layer)),
         threshold_(static_cast<std::uint32_t>(step == 0 ? 0.0 : rate * 0x1p32)),
         kept_(static_cast<float>(1.0 - rate)) {
     assert(rate >= 0 && rate < 1);
@@ -30,7 +31,7 @@ class Dropout {
     if (threshold_ == 0) return;
     const float scale = 1.0f / kept_;
     for (std::size_t s = 0; s < y.rows; ++s) {
-      const std::uint64_t key = mix(key_ + first_sample + s);
+      const std::uint64_t key = mix_bits(key_ + first_sample + s);
       float* row = y.data + s * y.stride;
       for (std::size_t u = 0; u < y.cols; ++u) {
         row[u] = is_dropped(key, static_cast<std::uint32_t>(first_unit + u)) ? 0.0f : scale * row[u];
@@ -50,16 +51,8 @@ class Dropout {
   }
 
  private:
-  // SplitMix64's (Steele, Lea & Flood, 2014): every bit of x changes every bit of the result.
-  static std::uint64_t mix(std::uint64_t x) {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-  }
-
-  // The same in 32 bits (Wellons, "Prospecting for hash functions", 2018), which compilers make vectors of.
-  // Both halves of the key, or the rows of two samples would be parts of one long row.
+  // As mix_bits(), in 32 bits (Wellons, "Prospecting for hash functions", 2018), which compilers make vectors
+  // of. Both halves of the key, or the rows of two samples would be parts of one long row.
   bool is_dropped(std::uint64_t key, std::uint32_t unit) const {
     std::uint32_t x = unit + static_cast<std::uint32_t>(key);
     x = (x ^ x >> 16) * 0x7feb352du;
