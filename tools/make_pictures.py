@@ -10,7 +10,7 @@ Run:  tools/run.sh make_pictures [NAME...] [--model mnist_model.bin] [--digit 3]
     attention            where the model of mnist_attention_pool looks
     augmented            digits as training with --augment sees them
     predict, evaluate, gate, export, convert, drawn_benchmark
-                         what these print; drawing.bin is the README's model for drawn digits
+                         what these print; drawing.safetensors is the README's model for drawn digits
 
 Models and logs are those that the programs write into the current folder.
 """
@@ -56,7 +56,7 @@ PRINTED = {
     "gate": ["mlp_simple --gate xor --epochs 200000 --lr 0.1 --stop-error 0.001"],
     "export": [f"export_onnx {model} --check --quantize int8" for model in MODELS],
     "convert": ["convert_model mnist_model.bin mnist_model.safetensors"],
-    "drawn_benchmark": ["drawn_benchmark mnist_model.bin mnist_cnn_model.bin drawing.bin"],
+    "drawn_benchmark": ["drawn_benchmark mnist_model.bin mnist_cnn_model.bin drawing.safetensors"],
 }  # name of the picture -> what is typed after tools/run.sh
 
 

@@ -50,12 +50,12 @@ def drawing_model(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """The model for drawn digits, trained by the command of the README."""
     folder = tmp_path_factory.mktemp("drawing")
     readme = (ROOT / "README.md").read_text()
-    options = re.search(r"run.sh mnist_cnn (.*) --output drawing.bin", readme.replace("\\\n", ""))
+    options = re.search(r"run.sh mnist_cnn (.*) --output drawing.safetensors", readme.replace("\\\n", ""))
     assert options, "the README has no command that trains the model for drawn digits"
-    files = ["--data-dir", DATA, "--output", folder / "drawing.bin", "--log", folder / "log.txt"]
+    files = ["--data-dir", DATA, "--output", folder / "drawing.safetensors", "--log", folder / "log.txt"]
     command = [build / "mnist_cnn", "--quiet", *options[1].split(), *files]
     subprocess.run(command, check=True, cwd=folder)
-    return folder / "drawing.bin"
+    return folder / "drawing.safetensors"
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
     PROGRAM: error: <path or option>: what was found, what was expected
 
-Exit status: 0 done, 1 failed with that line on stderr, 2 wrong usage (argparse), 130 interrupted.
+Exit status: 0 done, 1 failed with that line on stderr, 2 wrong usage (argparse), 130 interrupted,
+141 nobody reads what is printed.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,4 +37,7 @@ def run_tool(program: str, main: Callable[[], None]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still has to write
+        return 141
     return 0

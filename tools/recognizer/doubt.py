@@ -2,6 +2,6 @@
 
 # The least probability of the likeliest class that counts as an answer. Of MNIST's 10,000 test digits so
 # many are below it or refused by their look (drawing/verdict.py): with mnist_mlp's defaults 1.6 %, with
-# mnist_cnn's 1.3 %, with the README's model for drawn digits 0.5 %. include/nn/cli/predict_command.hpp has
+# mnist_cnn's 1.3 %, with the README's model for drawn digits 0.7 %. include/nn/cli/predict_command.hpp has
 # the same number.
 THRESHOLD = 0.4
