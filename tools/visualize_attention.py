@@ -134,6 +134,7 @@ def read_picture(name: str, model: AttentionPool) -> np.ndarray:
         if index >= len(images):
             raise InputError(name, f"image {index} of {len(images)}", f"one from 0 to {len(images) - 1}")
         picture, what = images[index] / 255, "an image"
+        picture = picture.T if model.transposed else picture
     else:
         picture, verdict = prepare_ink(read_ink(Path(name)))
         if verdict is Verdict.NOTHING:

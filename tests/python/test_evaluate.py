@@ -90,6 +90,22 @@ def test_classes_that_do_not_occur_and_names(tmp_path: Path) -> None:
     assert row.split()[2:] == ["-", "0.00", "0.00"]
 
 
+def test_labels_with_a_gap_need_no_classes(tmp_path: Path) -> None:
+    """Training has to be told that 0 .. 11 without 5 are 12 classes; a model knows, pictures need not."""
+    data = random_images(tmp_path / "data", side=28, classes=12)
+    for split in ("train", "t10k"):
+        path = data / f"{split}-labels-idx1-ubyte"
+        content = path.read_bytes()
+        path.write_bytes(content[:8] + content[8:].replace(b"\5", b"\4"))
+    said = error_line(run_program("mnist_mlp", "--data-dir", data, cwd=tmp_path), "mnist_mlp")
+    assert said.endswith("label 11, expected 0 to 9, or every label from 1 to 11: 5 does not occur")
+    save_model(tmp_path / "m.safetensors", random_model(Mlp(inputs=784, hidden=(), classes=12)))
+    found = evaluate("mnist_mlp", "m.safetensors", "--data-dir", data, cwd=tmp_path)
+    assert found["classes"][5]["images"] == 0 < found["classes"][11]["images"]
+    done = run_program("mnist_mlp", "augment", "--augment", "shift=1", "--data-dir", data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_data_that_does_not_fit(runs: dict[str, Run], tmp_path: Path) -> None:
     model = runs["mnist_cnn"].model
 
@@ -121,9 +137,14 @@ def test_data_that_does_not_fit(runs: dict[str, Run], tmp_path: Path) -> None:
     [
         (["evaluate"], "MODEL is required"),
         (["evaluate", "m.bin", "--split", "dev"], "--split: found 'dev', expected one of test, train"),
+        (["evaluate", "m.bin", "--train-limit", "9"], "--train-limit: found with --split test, expected --test-limit"),
+        (["evaluate", "m.bin", "--split=train", "--test-limit=9"], "--test-limit: found with --split train, "),
+        (["evaluate", "m.bin", "--classes", "10"], "--classes: unknown option"),
         (["evaluate", "m.bin", "--mistakes", "-1"], "--mistakes: found '-1', expected a whole number from 0"),
         (["--lr", "0.1", "evaluate", "m.bin"], "--lr: found before evaluate, expected options of evaluate, after it"),
         (["augment"], "--augment is required"),
+        (["augment", "--augment", "shift=1", "--test-limit", "9"], "--test-limit: unknown option"),
+        (["augment", "--augment", "shift=1", "--class-names", "c.txt"], "--class-names: unknown option"),
         (["augment", "--augment", "turn=3"], "--augment: found 'turn=3', expected shift=N"),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """The command lines of the programs: what is refused, and how it is said."""
 
+import json
 import re
 from pathlib import Path
 
@@ -84,7 +85,6 @@ def test_bad_training_options(args: list[str], said: str, tmp_path: Path) -> Non
             ["--validation", "0.0001"],
             "--validation: of 600 training images it holds out 0, expected at least one",
         ),
-        (["--patience", "3"], "--patience: found without --validation"),
         (["--output", "same", "--log", "same"], "--log: same is the model file, too"),
     ],
 )
@@ -93,6 +93,23 @@ def test_options_that_contradict_each_other(
 ) -> None:
     result = run_program("mnist_mlp", *args, "--quiet", "--data-dir", small_data, cwd=tmp_path)
     assert error_line(result, "mnist_mlp", 1).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "configured", [{}, {"patience": 3}, {"patience": 3, "validation": 0}, {"validation": 0.5}]
+)
+def test_patience_is_wrong_without_validation(configured: dict, small_data: Path, tmp_path: Path) -> None:
+    """Whether they are given or in a configuration."""
+    (tmp_path / "c.json").write_text(json.dumps(configured))
+    args = ["--config", "c.json", "--epochs", "1", "--data-dir", small_data]
+    if "patience" not in configured:
+        args += ["--patience", "3"]
+    result = run_program("mnist_mlp", *args, cwd=tmp_path)
+    if configured.get("validation"):
+        assert result.returncode == 0, result.stderr
+    else:
+        line = error_line(result, "mnist_mlp", 2)
+        assert line.startswith("--patience: found without --validation, expected both")
 
 
 def test_numbers_are_decimal(tmp_path: Path) -> None:

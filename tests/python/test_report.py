@@ -156,22 +156,6 @@ def test_other_data(tmp_path: Path) -> None:
     assert report.names == [f"class {i}" for i in range(47)]
 
 
-def test_transposed_images(tmp_path: Path) -> None:
-    """A model that was trained on transposed images is shown such, and a .bin where it is said."""
-    data, turned = small_mnist(tmp_path / "data", 60), tmp_path / "turned"
-    turned.mkdir()
-    images, labels = read_dataset(data, "t10k")
-    write_idx(turned / "t10k-images-idx3-ubyte", images.swapaxes(1, 2))
-    write_idx(turned / "t10k-labels-idx1-ubyte", labels)
-    model = random_model(Mlp(inputs=784, hidden=(), classes=10))
-    save_model(tmp_path / "a.safetensors", model)
-    save_model(tmp_path / "t.safetensors", replace(model, metadata={"options": '{"transpose":true}'}))
-    expected = make_report(tmp_path / "a.safetensors", data).evaluation.loss
-    assert make_report(tmp_path / "t.safetensors", turned).evaluation.loss == expected
-    assert make_report(tmp_path / "a.safetensors", turned, transpose=True).evaluation.loss == expected
-    assert make_report(tmp_path / "a.safetensors", turned).evaluation.loss != expected
-
-
 @pytest.mark.parametrize("options", ["{", "[]"])
 def test_settings_of_another_form_are_left_out(options: str, tmp_path: Path) -> None:
     model = replace(random_model(Mlp(inputs=784, hidden=(), classes=10)), metadata={"options": options})

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import signal
 import subprocess
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import DATA, error_line, run_program
+from support import DATA, error_line, random_images, run_program
 
 FILES = ["--output", "model.safetensors", "--log", "log.txt", "--log-json", "log.jsonl", "--log-every", "5"]
 
@@ -161,6 +162,15 @@ def test_a_checkpoint_of_another_run_is_refused(
     assert line.startswith(f"{checkpoints}/latest.safetensors: ") and expected in line
 
 
+def test_a_checkpoint_of_other_images_is_refused(build: Path, checkpoints: Path, tmp_path: Path) -> None:
+    """As many of the same size, so that nothing but the checksum tells."""
+    other = random_images(tmp_path / "other", side=28, classes=10, count=2000)
+    result = run_program("mnist_mlp", "--resume", checkpoints, "--data-dir", other, "--quiet", cwd=tmp_path)
+    said = r"latest.safetensors: is of a run with other training images: checksum (\d+) there, (\d+) here$"
+    found = re.search(said, error_line(result, "mnist_mlp"))
+    assert found and found[1] != found[2]
+
+
 def test_what_is_no_checkpoint_is_refused(build: Path, checkpoints: Path, tmp_path: Path) -> None:
     run_program(
         "mnist_mlp",
@@ -180,7 +190,12 @@ def test_what_is_no_checkpoint_is_refused(build: Path, checkpoints: Path, tmp_pa
     assert error_line(run_program("mnist_mlp", "--resume", "nowhere", cwd=tmp_path), "mnist_mlp").startswith(
         "nowhere: no such file"
     )
-    (tmp_path / "cut.safetensors").write_bytes((checkpoints / "latest.safetensors").read_bytes()[:5000])
+    content = (checkpoints / "latest.safetensors").read_bytes()
+    assert content.count(b'"options":"{') == 1
+    (tmp_path / "odd.safetensors").write_bytes(content.replace(b'"options":"{', b'"options":"['))
+    said = error_line(run_program("mnist_mlp", "--resume", "odd.safetensors", cwd=tmp_path), "mnist_mlp")
+    assert said == 'odd.safetensors: the metadata "options" is no JSON object'
+    (tmp_path / "cut.safetensors").write_bytes(content[:5000])
     assert error_line(run_program("mnist_mlp", "--resume", "cut.safetensors", cwd=tmp_path), "mnist_mlp")
 
 
@@ -226,6 +241,27 @@ def test_a_configuration_goes_out_and_in(build: Path, tmp_path: Path) -> None:
     settings = [json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json")]
     assert settings[0]["hidden"] == "32,16" and settings[0]["epochs"] == 2
     assert {**settings[0], "output": "b.safetensors"} == settings[1]
+
+
+@pytest.mark.parametrize("beyond_bin", [["--hidden", "8,8"], ["--outliers", "0.1"]])
+def test_what_a_bin_cannot_say_goes_on_as_it_was(build: Path, beyond_bin: list[str], tmp_path: Path) -> None:
+    """Without --output a .safetensors, in the first run, with its configuration, and resumed."""
+    limits = ["--train-limit", "500", "--test-limit", "100", "--data-dir", DATA, "--epochs", "1"]
+    saved = ["--save-config", "c.json", "--checkpoint-dir", "ck"]
+    models = []
+    for options in (
+        [*limits, *beyond_bin, *saved],
+        ["--config", "c.json", "--checkpoint-dir", "again"],
+        ["--resume", "ck"],
+    ):
+        result = run_program("mnist_mlp", *options, "--quiet", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        models.append((tmp_path / "mnist_model.safetensors").read_bytes())
+        (tmp_path / "mnist_model.safetensors").unlink()
+    assert models[0] == models[1] == models[2]
+    given = ["--config", "c.json", "--checkpoint-dir", "third", "--output", "mnist_model.bin", "--quiet"]
+    line = error_line(run_program("mnist_mlp", *given, cwd=tmp_path), "mnist_mlp")
+    assert line.startswith("mnist_model.bin: ") and "expected a path that ends in .safetensors" in line
 
 
 def test_a_wrong_configuration_is_refused(build: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def read_images_for(
     Raises InputError.
     """
     images, labels = read_dataset(folder, part)
-    if transpose or model.settings.get("transpose") is True:
+    if transpose or model.transposed:
         images = images.swapaxes(1, 2)
     check_size(model, folder, images.shape[1:])
     if labels.max() >= model.classes:

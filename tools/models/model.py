@@ -59,6 +59,11 @@ class Model(ABC):
         return settings if isinstance(settings, dict) else {}
 
     @property
+    def transposed(self) -> bool:
+        """Whether it was trained with `--transpose`: rows and columns of a data set's images are swapped."""
+        return self.settings.get("transpose") is True
+
+    @property
     @abstractmethod
     def pixels(self) -> str:
         """Those of an image, in words: `784 pixels`, `28 x 28 pixels`."""

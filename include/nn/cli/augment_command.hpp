@@ -26,7 +26,7 @@ class AugmentCommand {
       : command_(*app.add_subcommand("augment", "draw augmented training images")) {
     add_augment(command_, augment_);
     command_.get_option("--augment")->required();
-    data_source_.add_options(command_);
+    data_source_.add_options(command_, {.train = true});
     begin_group(command_, "Options");
     add_seed(command_, seed_);
     add_text(command_, "--output", output_,

@@ -15,9 +15,15 @@ namespace nn::cli {
 
 enum class Part { train, test };  // of a data set
 
+// What a command does with a data set, and so which options it has besides those of where it is.
+struct DataUse {
+  bool class_names = false, classes = false;  // calls the classes by names, has to know their number
+  bool train = false, test = false;           // uses these images
+};
+
 class DataSource {
  public:
-  void add_options(CLI::App& app) {
+  void add_options(CLI::App& app, const DataUse& use) {
     begin_group(app, "Data");
     CLI::Option* folder =
         add_text(app, "--data-dir", folder_,
@@ -26,14 +32,18 @@ class DataSource {
              "SafeTensors file with train_images, train_labels, test_images and test_labels, in place of a "
              "folder")
         ->excludes(folder);
-    add_text(app, "--class-names", class_names_, "text file, the name of a class a line [numbers]");
-    add_number<std::size_t>(app, "--classes", options_.classes, "number of classes, 0 to count the labels", 0,
-                            256);
+    if (use.class_names)
+      add_text(app, "--class-names", class_names_, "text file, the name of a class a line [numbers]");
+    if (use.classes)
+      add_number<std::size_t>(app, "--classes", options_.classes, "number of classes, 0 to count the labels",
+                              0, 256);
     app.add_flag("--transpose", options_.transpose, "swap rows and columns of the images (EMNIST)");
-    add_number<std::size_t>(app, "--train-limit", options_.train_limit, "training images to use, 0 for all",
-                            0, 1'000'000'000);
-    add_number<std::size_t>(app, "--test-limit", options_.test_limit, "test images to use, 0 for all", 0,
-                            1'000'000'000);
+    if (use.train)
+      add_number<std::size_t>(app, "--train-limit", options_.train_limit, "training images to use, 0 for all",
+                              0, 1'000'000'000);
+    if (use.test)
+      add_number<std::size_t>(app, "--test-limit", options_.test_limit, "test images to use, 0 for all", 0,
+                              1'000'000'000);
   }
 
   // Training and test images. `executable`: argv[0]. Throws Error if they are not there or not whole.
@@ -42,12 +52,16 @@ class DataSource {
     return load_train_and_test(folder(executable), options_);
   }
 
-  // One of the two.
-  Dataset load(const std::string& executable, Part part) const {
+  // One of the two, with any labels: which of them are classes, the caller knows. `transpose`: as with
+  // --transpose, even without it.
+  Dataset load(const std::string& executable, Part part, bool transpose = false) const {
+    DataOptions options = options_;
+    options.classes = 256;
+    options.transpose |= transpose;
     if (!file_.empty()) {
-      return load_safetensors_dataset(file_, part == Part::train ? "train" : "test", options_);
+      return load_safetensors_dataset(file_, part == Part::train ? "train" : "test", options);
     }
-    return load_idx_dataset(folder(executable), part == Part::train ? "train" : "t10k", options_);
+    return load_idx_dataset(folder(executable), part == Part::train ? "train" : "t10k", options);
   }
 
   // The file or the folder.

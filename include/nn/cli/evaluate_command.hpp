@@ -36,7 +36,7 @@ class EvaluateCommand {
         ->type_name("");
     add_choice<Part>(command_, "--split", part_, "which images",
                      {{"test", Part::test}, {"train", Part::train}});
-    data_source_.add_options(command_);
+    data_source_.add_options(command_, {.class_names = true, .train = true, .test = true});
     begin_group(command_, "Options");
     add_number<std::size_t>(command_, "--mistakes", mistakes_, "how many of the most confident ones to list",
                             0, 1'000'000);
@@ -48,8 +48,9 @@ class EvaluateCommand {
   const CLI::App& app() const { return command_; }
 
   int run(const std::string& executable) {
+    check_limit();
     AnyModel model = load_trained_model(model_path_, program_);
-    const Dataset data = data_source_.load(executable, part_);
+    const Dataset data = data_source_.load(executable, part_, is_transposed(metadata_of_model(model_path_)));
     check_fits(model, data);
     std::vector<std::string> names =
         class_names_of_model(model_path_, classes_of(model), data_source_.class_names_file());
@@ -68,6 +69,16 @@ class EvaluateCommand {
   }
 
  private:
+  // Throws CLI::ParseError if the limit that was given is the other split's.
+  void check_limit() const {
+    const bool tests = part_ == Part::test;
+    const std::string limit = tests ? "--test-limit" : "--train-limit";
+    const std::string other = tests ? "--train-limit" : "--test-limit";
+    if (command_.count(other) == 0) return;
+    throw CLI::ValidationError(
+        other, std::string("found with --split ") + (tests ? "test" : "train") + ", expected " + limit);
+  }
+
   // Throws Error if the model does not take images of this size or does not know the classes.
   void check_fits(const AnyModel& model, const Dataset& data) const {
     const std::size_t rows = data.images.rows, cols = data.images.cols, classes = classes_of(model);

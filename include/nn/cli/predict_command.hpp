@@ -67,7 +67,8 @@ class PredictCommand {
 
  private:
   // Of MNIST's 10,000 test digits so many are below it or refused by their look: 1.6 % with mnist_mlp's
-  // defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/recognizer/doubt.py has the same number.
+  // defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/recognizer/doubt.py has the
+  // same number.
   static constexpr double kLeastSure = 0.4;
 
   // A picture, or why there is none.
@@ -82,7 +83,7 @@ class PredictCommand {
   template <Model M>
   int recognise_all(M& model, ThreadTeam& team) {
     constexpr std::size_t batch_size = 64;
-    NamedPictures source;
+    NamedPictures source(is_transposed(metadata_of_model(model_path_)));
     std::vector<Reading> readings(batch_size);
     std::vector<std::uint8_t> pixels;
     int status = kDone;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,26 +35,38 @@ inline std::size_t classes_of(const AnyModel& model) {
   return std::visit([](const auto& m) { return m.classes(); }, model);
 }
 
+// What its file says of a model; a .bin says nothing.
+inline std::map<std::string, std::string> metadata_of_model(const std::string& path) {
+  if (!holds_safetensors(path)) return {};
+  return Safetensors(path).metadata();
+}
+
+// Whether it was trained with --transpose, and so sees images of a data set with rows and columns swapped.
+inline bool is_transposed(const std::map<std::string, std::string>& metadata) {
+  const auto options = metadata.find("options");
+  if (options == metadata.end()) return false;
+  const nlohmann::json json = nlohmann::json::parse(options->second, nullptr, false);
+  return json.is_object() && json.value("transpose", nlohmann::json()) == true;
+}
+
 // What a model's classes are called: as its file's metadata says; if that says nothing, "0", "1", ... The
 // file `renamed` (may be "") has other names, except for a class of outliers. Throws Error if either is not a
 // name for each class.
 inline std::vector<std::string> class_names_of_model(const std::string& path, std::size_t classes,
                                                      const std::string& renamed) {
   std::vector<std::string> names = numbers_as_names(classes);
-  if (holds_safetensors(path)) {
-    const Safetensors file(path);
-    if (const auto found = file.metadata().find("class_names"); found != file.metadata().end()) {
-      const nlohmann::json list = nlohmann::json::parse(found->second, nullptr, false);
-      const bool is_good = list.is_array() && list.size() == classes &&
-                           std::ranges::all_of(list, [](const nlohmann::json& name) {
-                             return name.is_string() && is_class_name(name.get_ref<const std::string&>());
-                           });
-      if (!is_good) {
-        throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
-                              std::to_string(classes) + " names");
-      }
-      names = list.get<std::vector<std::string>>();
+  const std::map<std::string, std::string> metadata = metadata_of_model(path);
+  if (const auto found = metadata.find("class_names"); found != metadata.end()) {
+    const nlohmann::json list = nlohmann::json::parse(found->second, nullptr, false);
+    const bool is_good = list.is_array() && list.size() == classes &&
+                         std::ranges::all_of(list, [](const nlohmann::json& name) {
+                           return name.is_string() && is_class_name(name.get_ref<const std::string&>());
+                         });
+    if (!is_good) {
+      throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
+                            std::to_string(classes) + " names");
     }
+    names = list.get<std::vector<std::string>>();
   }
   if (!renamed.empty()) {
     const std::size_t renamable = classes - has_outlier_class(names);

@@ -69,6 +69,17 @@ inline void add_validation(CLI::App& app, TrainingOptions& o, double& validation
                      1e9);
 }
 
+// How many of `images` training images --validation asks for. Throws Error if that is none or all.
+inline std::size_t held_out(double validation, std::size_t images) {
+  const double count = validation < 1 ? validation * static_cast<double>(images) : validation;
+  const auto held_out = static_cast<std::size_t>(count + 0.5);
+  if (held_out >= images || (held_out == 0 && validation > 0)) {
+    throw Error("--validation", "of " + std::to_string(images) + " training images it holds out " +
+                                    std::to_string(held_out) + ", expected at least one and not all");
+  }
+  return held_out;
+}
+
 inline void add_augment(CLI::App& app, AugmentOptions& augment) {
   begin_group(app, "Data");
   app.add_option_function<std::string>(

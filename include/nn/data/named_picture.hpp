@@ -68,6 +68,9 @@ inline NetworkPicture prepared(const GreyPicture& picture) {
 // Reads them, from several threads at once if wanted. An IDX file is read once and stays in memory.
 class NamedPictures {
  public:
+  // `transposed`: rows and columns of an IDX file's images are swapped.
+  explicit NamedPictures(bool transposed = false) : transposed_(transposed) {}
+
   // Of an IDX file as it is; a PNG prepared as a digit (prepare.hpp), or with `as_it_is` as it is, too.
   // Throws Error if it cannot be read.
   NetworkPicture read(const std::string& name, bool as_it_is) {
@@ -94,9 +97,12 @@ class NamedPictures {
     const std::scoped_lock lock(mutex_);
     const auto known = idx_files_.find(path);
     if (known != idx_files_.end()) return known->second;
-    return idx_files_.emplace(path, read_idx_images(path)).first->second;
+    Images images = read_idx_images(path);
+    if (transposed_) transpose(images);
+    return idx_files_.emplace(path, std::move(images)).first->second;
   }
 
+  const bool transposed_;
   std::mutex mutex_;
   std::map<std::string, Images> idx_files_;
 };

@@ -1,7 +1,7 @@
 // From a drawing to the 28x28 picture that a network knows: MNIST's own preparation, and always one pen.
 //
-// tools/drawing/preparation.py gives every step as numbers and is the same in Python; the two agree within 1e-6.
-// Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019).
+// tools/drawing/preparation.py gives every step as numbers and is the same in Python; the two agree within
+// 1e-6. Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019).
 #pragma once
 
 #include <algorithm>
