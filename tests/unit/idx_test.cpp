@@ -70,6 +70,7 @@ TEST_CASE("a bad IDX file is refused with what was found and expected") {
              contains("magic number 0x504e4720") && contains("0x00000803"));
   CHECK_THAT(refusal(labels(16, std::string(16, '\0'))), contains("magic number 0x00000801"));
   CHECK_THAT(refusal(images(2, 3, 4, 23)), contains("announces 2 x 3 x 4 bytes, but 23 follow"));
+  CHECK_THAT(refusal(images(1, 4097, 1, 4097)), contains("4097 x 1 pixels, expected at most 4096 x 4096"));
   CHECK_THAT(refusal(images(2, 3, 4, 25)), contains("but 25 follow"));
   CHECK_THAT(refusal(images(0xffffffff, 0xffffffff, 0xffffffff, 9)), contains("but 9 follow"));
   CHECK_THAT(refusal(images(0x80000000, 0x80000000, 4, 0)),

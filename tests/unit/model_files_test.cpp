@@ -112,6 +112,17 @@ TEST_CASE("a model file is told by its content, keeps metadata, and may hold mor
   check_same(read, model);
 }
 
+TEST_CASE("networks for large images are read again") {
+  const test::TemporaryFolder folder;
+  SimpleRng rng(1);
+  Mlp model = Mlp::input(300 * 300).dense(2).relu().dense(3).build(rng);
+  for (const char* name : {"model.bin", "model.safetensors"}) {
+    save_model(model, folder / name);
+    AnyModel read = load_model(folder / name);
+    check_same(read, model);
+  }
+}
+
 TEST_CASE("a network that a .bin cannot say is refused before anything is written") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "model.bin";

@@ -38,6 +38,12 @@ TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
   CHECK_THAT(refusal(path + ":"), contains("images:: no such file"));
   CHECK_THAT(refusal(path + ":-1"), contains(":-1: no such file"));
   CHECK_THAT(refusal(path), contains("has no PNG signature"));
+  CHECK_THAT(refusal(std::string(300, 'a') + ":1"), contains("a: cannot be read: "));
+
+  NamedPictures turned(true);
+  const NetworkPicture first = turned.read(path + ":0", false);
+  CHECK((first.rows == 3 && first.cols == 2));
+  CHECK(first.pixels == std::vector<std::uint8_t>{0, 3, 1, 4, 2, 5});
   CHECK(detail::idx_place("7.png") == std::nullopt);
 }
 

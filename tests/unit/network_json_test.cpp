@@ -83,7 +83,13 @@ TEST_CASE("JSON that is no network is refused with what was found and what was e
         "file: network has \"activation\": 1, expected one of none, relu, leaky-relu, sigmoid, tanh, gelu");
   CHECK(refusal(with(kCnn, "kernel", 4)) == "file: network has \"kernel\": 4, expected 3, 5 or 7");
   CHECK(refusal(with(kCnn, "height", 1)) ==
-        "file: network has \"height\": 1, expected a whole number from 2 to 65536");
+        "file: network has \"height\": 1, expected a whole number from 2 to 4096");
+  CHECK(refusal(with(kCnn, "width", 4097)) ==
+        "file: network has \"width\": 4097, expected a whole number from 2 to 4096");
+  CHECK(refusal(with(kMlp, "inputs", (1 << 24) + 1)) ==
+        "file: network has \"inputs\": 16777217, expected a whole number from 1 to 16777216");
+  CHECK(refusal(with(kMlp, "kind", std::string(100, 'x'))) ==
+        "file: network has kind \"" + std::string(59, 'x') + "..., expected mlp, cnn or attention_pool");
   CHECK(refusal(with(kAttention, "patch", 3)) ==
         "file: images of 28 x 20 pixels, expected multiples of the patch, 3 a side");
   CHECK(refusal(with(kAttention, "heads", 3)) ==

@@ -138,6 +138,9 @@ TEST_CASE("a bad SafeTensors file is refused with what was found and expected") 
       refusal(file_of("{" + entry("a", "[1]", "[0, 4]") + ", " + entry("a", "[1]", "[4, 8]") + "}", 8)),
       contains("header has \"a\" twice"));
   CHECK_THAT(refusal(file_of(R"({"a": {"dtype": "F32", "dtype": "F64"}})", 0)), contains("\"dtype\" twice"));
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  CHECK_THAT(refusal(file_of(R"({"a": {"dtype": )" + deep + "}}", 0)),
+             contains("header is nested deeper than 8 levels, expected a SafeTensors file"));
   CHECK_THAT(refusal(file_of(R"({"__metadata__": ["a"]})", 0)), contains("__metadata__ is not a map"));
   CHECK_THAT(refusal(file_of(R"({"__metadata__": "a"})", 0)), contains("__metadata__ is not a map"));
   CHECK_THAT(refusal(file_of(R"({"__metadata__": {"seed": 42}})", 0)), contains("__metadata__ is not a map"));

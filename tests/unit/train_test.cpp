@@ -72,6 +72,16 @@ TEST_CASE("when the loss is no number, training stops with the last good model")
   CHECK(good.tensors()[0]->value == kept);
 }
 
+TEST_CASE("a last step after which nothing is a number is noticed, too") {
+  SimpleRng rng(1);
+  Mlp model({784, 8, 10}, rng);
+  ThreadTeam team(1);
+  const TrainingOptions options{.epochs = 1, .batch_size = 10000, .learning_rate = 1e30};
+  TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
+  CHECK(train(model, {mnist_test_images()}, options, state, team) == Outcome::diverged);
+  CHECK(state.log.empty());
+}
+
 TEST_CASE("early stopping keeps the best epoch's weights") {
   const Split split = stratified_split(mnist_test_images(), 9500, 1);
   TrainingOptions options{.epochs = 200, .batch_size = 16, .learning_rate = 0.5};

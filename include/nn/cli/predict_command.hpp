@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <new>
 #include <span>
 #include <string>
@@ -136,6 +137,8 @@ class PredictCommand {
       return {.error = error.what()};
     } catch (const std::bad_alloc&) {
       return {.error = name + ": is too large for the memory that is left"};
+    } catch (const std::exception& error) {  // on a thread of the team nothing else may come out
+      return {.error = name + ": cannot be read: " + error.what()};
     }
   }
 

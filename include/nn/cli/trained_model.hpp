@@ -13,13 +13,15 @@
 
 #include "nn/core/error.hpp"
 #include "nn/data/class_names.hpp"
+#include "nn/files/json.hpp"
 #include "nn/models/model_files.hpp"
 
 namespace nn::cli {
 
 // As load_model(); if there is no file, the Error says how `program` makes it.
 inline AnyModel load_trained_model(const std::string& path, const std::string& program) {
-  if (!std::filesystem::exists(path)) {
+  std::error_code reason;  // if it is there and cannot be read, load_model() says why
+  if (std::filesystem::status(path, reason).type() == std::filesystem::file_type::not_found) {
     throw Error(path,
                 "no such file, expected a trained model; make it with: " + program + " --output " + path);
   }
@@ -45,7 +47,7 @@ inline std::map<std::string, std::string> metadata_of_model(const std::string& p
 inline bool is_transposed(const std::map<std::string, std::string>& metadata) {
   const auto options = metadata.find("options");
   if (options == metadata.end()) return false;
-  const nlohmann::json json = nlohmann::json::parse(options->second, nullptr, false);
+  const nlohmann::json json = parse_json(options->second);
   return json.is_object() && json.value("transpose", nlohmann::json()) == true;
 }
 
@@ -57,7 +59,7 @@ inline std::vector<std::string> class_names_of_model(const std::string& path, st
   std::vector<std::string> names = numbers_as_names(classes);
   const std::map<std::string, std::string> metadata = metadata_of_model(path);
   if (const auto found = metadata.find("class_names"); found != metadata.end()) {
-    const nlohmann::json list = nlohmann::json::parse(found->second, nullptr, false);
+    const nlohmann::json list = parse_json(found->second);
     const bool is_good = list.is_array() && list.size() == classes &&
                          std::ranges::all_of(list, [](const nlohmann::json& name) {
                            return name.is_string() && is_class_name(name.get_ref<const std::string&>());

@@ -67,7 +67,9 @@ inline Images read_idx_images(const std::string& path) {
   std::array<std::size_t, 3> sizes{};
   Bytes file = detail::read_idx(path, 0x00000803, "images", sizes);
   if (sizes[0] == 0 || sizes[1] == 0 || sizes[2] == 0) throw Error(path, "holds no pixels, expected images");
-  return {sizes[0], sizes[1], sizes[2], std::move(file), 16, path};
+  Images images{sizes[0], sizes[1], sizes[2], std::move(file), 16, path};
+  check_size(images);
+  return images;
 }
 
 inline Labels read_idx_labels(const std::string& path) {

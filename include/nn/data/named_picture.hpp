@@ -36,7 +36,10 @@ namespace detail {
 // A name that ends in :INDEX and is not that of a file.
 inline std::optional<std::pair<std::string, std::string>> idx_place(const std::string& name) {
   const std::size_t colon = name.rfind(':');
-  if (colon == std::string::npos || colon + 1 == name.size() || std::filesystem::exists(name)) return {};
+  std::error_code unknown;  // is no file
+  if (colon == std::string::npos || colon + 1 == name.size() || std::filesystem::exists(name, unknown)) {
+    return {};
+  }
   const std::string index = name.substr(colon + 1);
   const bool is_number = std::ranges::all_of(index, [](char c) { return c >= '0' && c <= '9'; });
   if (!is_number) return {};

@@ -57,7 +57,9 @@ inline Images read_images(const Safetensors& file, const std::string& name) {
   } else {
     throw tensor_error(file.path(), name, "has dtype " + file.dtype(name) + ", expected U8 or F32");
   }
-  return {shape[0], shape[1], shape[2], std::move(bytes), 0, file.path() + ": " + name};
+  Images images{shape[0], shape[1], shape[2], std::move(bytes), 0, file.path() + ": " + name};
+  check_size(images);
+  return images;
 }
 
 // Class numbers (N), or the places of the ones in one-hot rows (N, K).

@@ -91,10 +91,12 @@ inline Error tensor_error(const std::string& path, const std::string& name, cons
 }
 
 // The JSON object in `text`. A key that is given twice is refused: nlohmann::json would keep one of the two.
+// So is what is nested deeper than any header, as nlohmann::json prints with a stack frame a level.
 inline nlohmann::json parse_safetensors_json(const std::string& path, std::string_view text) {
   using nlohmann::json;
   std::vector<std::set<std::string>> keys;  // of the objects around the current place, outermost first
-  const auto check = [&](int, json::parse_event_t event, const json& value) {
+  const auto check = [&](int depth, json::parse_event_t event, const json& value) {
+    if (depth > 8) throw Error(path, "header is nested deeper than 8 levels, expected a SafeTensors file");
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {

@@ -81,15 +81,16 @@ inline std::size_t save_bin(AttentionPool& model, const std::string& path) {
 }
 
 namespace detail {
-inline bool plausible(std::initializer_list<std::size_t> sizes) {  // so that no product of them overflows
-  return std::ranges::all_of(sizes, [](std::size_t n) { return n >= 1 && n <= 65536; });
+// Sizes of which no product of a few overflows.
+inline bool plausible(std::initializer_list<std::size_t> sizes, std::size_t largest = 65536) {
+  return std::ranges::all_of(sizes, [&](std::size_t n) { return n >= 1 && n <= largest; });
 }
 
 // The network whose sizes the file begins with, if they account for its length.
 
 inline std::optional<MlpShape> mlp_in(const BinReader& file) {
   const std::size_t inputs = file.size_at(0), hidden = file.size_at(4), outputs = file.size_at(8);
-  if (!plausible({inputs, hidden, outputs})) return std::nullopt;
+  if (!plausible({inputs}, kMostPixels) || !plausible({hidden, outputs})) return std::nullopt;
   const MlpShape shape = Mlp::input(inputs).dense(hidden).relu().dense(outputs);
   return file.file_size() == 12 + 8 * shape.parameters() ? std::optional(shape) : std::nullopt;
 }
@@ -100,7 +101,8 @@ inline std::optional<CnnShape> cnn_in(const BinReader& file) {
                  .filters = file.size_at(0),
                  .kernel = file.size_at(8)};
   const bool runs = CnnShape::is_kernel(shape.kernel) && shape.height >= 2 && shape.width >= 2;
-  if (!runs || !plausible({shape.height, shape.width, shape.filters}) || file.size_at(4) != 1) {
+  if (!runs || !plausible({shape.height, shape.width}, kLargestImageSide) || !plausible({shape.filters}) ||
+      file.size_at(4) != 1) {
     return std::nullopt;
   }
   const std::size_t fc_sizes_at = 20 + 8 * shape.filters * (shape.kernel * shape.kernel + 1);
@@ -115,7 +117,9 @@ inline std::optional<AttentionShape> attention_in(const BinReader& file) {
   const std::size_t patch = file.size_at(0), tokens = file.size_at(4);
   AttentionShape shape{.patch = patch, .d_model = file.size_at(8), .ff = file.size_at(12)};
   shape.classes = file.size_at(16);
-  if (!plausible({patch, tokens, shape.d_model, shape.ff, shape.classes})) return std::nullopt;
+  if (!plausible({patch}, kLargestImageSide) || !plausible({tokens}, kMostPixels) ||
+      !plausible({shape.d_model, shape.ff, shape.classes}))
+    return std::nullopt;
   const auto side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(tokens))));
   shape.height = shape.width = side * patch;
   const bool fits = side * side == tokens && file.file_size() == 20 + 8 * shape.parameters();

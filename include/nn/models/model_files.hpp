@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nn/core/error.hpp"
+#include "nn/files/json.hpp"
 #include "nn/files/safetensors.hpp"
 #include "nn/models/any_model.hpp"
 #include "nn/models/bin_files.hpp"
@@ -65,7 +66,7 @@ inline AnyShape read_network(const Safetensors& file) {
   if (metadata("format") != "nn.model") {
     throw Error(file.path(), "its metadata has no \"format\": \"nn.model\", expected a model");
   }
-  const auto network = nlohmann::json::parse(metadata("network"), nullptr, false);
+  const nlohmann::json network = parse_json(metadata("network"));
   if (network.is_discarded())
     throw Error(file.path(), "network is not JSON, expected a network's description");
   const AnyShape shape = network_shape(network, file.path());
@@ -96,7 +97,8 @@ void read_weights(const Safetensors& file, M& model) {
 // with two sizes in 32 bits, neither 0.
 inline bool holds_safetensors(const std::string& path) {
   std::array<char, 8> start{};
-  return std::filesystem::is_regular_file(path) &&
+  std::error_code unknown;  // is no file
+  return std::filesystem::is_regular_file(path, unknown) &&
          std::ifstream(path, std::ios::binary).read(start.data(), start.size()) &&
          std::ranges::all_of(std::span(start).last(4), [](char c) { return c == 0; });
 }

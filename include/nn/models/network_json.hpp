@@ -20,6 +20,7 @@
 
 #include "nn/core/error.hpp"
 #include "nn/core/names.hpp"
+#include "nn/data/images.hpp"
 #include "nn/models/any_model.hpp"
 
 namespace nn {
@@ -51,8 +52,14 @@ inline nlohmann::json network_json(const AttentionShape& shape) {
 
 namespace detail {
 
-// Sizes of the largest networks that are read: no product of a few of them overflows.
+// Sizes of the largest networks that are read, and can be trained: no product of a few of them overflows.
 inline constexpr std::size_t kLargestSize = 65536, kMostLayers = 64;
+
+// A value in a message: its first 60 characters.
+inline std::string excerpt(const nlohmann::json& value) {
+  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return text.size() <= 60 ? text : text.substr(0, 60) + "...";
+}
 
 // An object of the description, whose keys have been checked.
 class NetworkObject {
@@ -62,22 +69,21 @@ class NetworkObject {
       : object_(object), source_(source) {
     std::string expected;
     for (const char* key : keys) expected += (expected.empty() ? "" : ", ") + std::string(key);
-    if (!object.is_object()) refuse("is " + object.dump(), "an object with " + expected);
+    if (!object.is_object()) refuse("is " + excerpt(object), "an object with " + expected);
     for (const auto& [key, value] : object.items()) {
-      if (std::ranges::find(keys, key) == keys.end()) refuse("has \"" + key + "\"", "only " + expected);
+      if (std::ranges::find(keys, key) == keys.end()) refuse("has " + excerpt(key), "only " + expected);
     }
     for (const char* key : keys) {
       if (!object.contains(key)) refuse("has no \"" + std::string(key) + "\"", expected);
     }
   }
 
-  std::size_t size(const char* key, std::size_t smallest = 1) const {
+  std::size_t size(const char* key, std::size_t smallest = 1, std::size_t largest = kLargestSize) const {
     const nlohmann::json& value = object_[key];
     const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() >= smallest &&
-                      value.get<std::uint64_t>() <= kLargestSize;
+                      value.get<std::uint64_t>() <= largest;
     if (!fits) {
-      refuse_value(key,
-                   "a whole number from " + std::to_string(smallest) + " to " + std::to_string(kLargestSize));
+      refuse_value(key, "a whole number from " + std::to_string(smallest) + " to " + std::to_string(largest));
     }
     return value.get<std::size_t>();
   }
@@ -103,7 +109,7 @@ class NetworkObject {
   }
 
   [[noreturn]] void refuse_value(const char* key, const std::string& expected) const {
-    refuse("has \"" + std::string(key) + "\": " + object_[key].dump(), expected);
+    refuse("has \"" + std::string(key) + "\": " + excerpt(object_[key]), expected);
   }
 
  private:
@@ -121,7 +127,7 @@ inline MlpShape mlp_shape(const nlohmann::json& network, const std::string& sour
   if (!hidden.is_array() || hidden.size() > kMostLayers) {
     object.refuse_value("hidden", "a list of at most " + std::to_string(kMostLayers) + " layers");
   }
-  MlpShape shape{.inputs = object.size("inputs")};
+  MlpShape shape{.inputs = object.size("inputs", 1, kMostPixels)};
   for (const nlohmann::json& entry : hidden) {
     const NetworkObject layer(entry, source, {"units", "activation", "dropout"});
     shape.dense(layer.size("units"))
@@ -134,8 +140,8 @@ inline MlpShape mlp_shape(const nlohmann::json& network, const std::string& sour
 
 inline CnnShape cnn_shape(const nlohmann::json& network, const std::string& source) {
   const NetworkObject object(network, source, {"kind", "height", "width", "filters", "kernel", "classes"});
-  const CnnShape shape{.height = object.size("height", 2),
-                       .width = object.size("width", 2),
+  const CnnShape shape{.height = object.size("height", 2, kLargestImageSide),
+                       .width = object.size("width", 2, kLargestImageSide),
                        .filters = object.size("filters"),
                        .kernel = object.size("kernel"),
                        .classes = object.size("classes")};
@@ -147,8 +153,8 @@ inline AttentionShape attention_shape(const nlohmann::json& network, const std::
   const NetworkObject object(
       network, source,
       {"kind", "height", "width", "patch", "d_model", "ff_dim", "heads", "position", "classes"});
-  const AttentionShape shape{.height = object.size("height"),
-                             .width = object.size("width"),
+  const AttentionShape shape{.height = object.size("height", 1, kLargestImageSide),
+                             .width = object.size("width", 1, kLargestImageSide),
                              .patch = object.size("patch"),
                              .d_model = object.size("d_model"),
                              .ff = object.size("ff_dim"),
@@ -171,7 +177,7 @@ inline AnyShape network_shape(const nlohmann::json& network, const std::string& 
   if (kind != network.end() && *kind == "mlp") return detail::mlp_shape(network, source);
   if (kind != network.end() && *kind == "cnn") return detail::cnn_shape(network, source);
   if (kind != network.end() && *kind == "attention_pool") return detail::attention_shape(network, source);
-  throw Error(source, "network has kind " + (kind == network.end() ? "none" : kind->dump()) +
+  throw Error(source, "network has kind " + (kind == network.end() ? "none" : detail::excerpt(*kind)) +
                           ", expected mlp, cnn or attention_pool");
 }
 

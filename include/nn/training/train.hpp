@@ -1,6 +1,7 @@
 // The one training loop.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -89,18 +90,31 @@ inline double learning_rate_at(const TrainingOptions& o, std::size_t epoch, std:
   return learning_rate_at(o.schedule, o.learning_rate, done, static_cast<double>(o.epochs));
 }
 
+// Whether the weights and the loss of the epoch's last batch are numbers after its step, which the epoch's
+// own loss does not tell.
+template <Model M>
+bool is_sound(M& model, Batches& batches, std::size_t epoch, ThreadTeam& team) {
+  for (const Tensor* t : model.tensors()) {
+    if (!std::ranges::all_of(t->value, [](float w) { return std::isfinite(w); })) return false;
+  }
+  const Batch batch = batches.batch(batches.count() - 1, team, epoch);
+  const std::span<const float> logits = model.forward(batch, team);
+  Floats dlogits(logits.size());
+  return std::isfinite(softmax_cross_entropy(logits, batch.labels, dlogits));
+}
+
 // After an epoch's last batch: what it came to goes into the log, and the weights are kept if they are the
 // best. False, and the last good weights restored, if a loss is no longer a number.
 template <Model M>
 bool finish_epoch(M& model, const TrainingData& data, const TrainingOptions& options, TrainingState& state,
-                  const Batches& batches, ThreadTeam& team) {
+                  Batches& batches, ThreadTeam& team) {
   EpochReport report{.epoch = state.epoch + 1, .seconds = state.seconds};
   report.loss = state.loss_sum / static_cast<double>(batches.samples());
   report.learning_rate = learning_rate_at(options, state.epoch, batches.count() - 1, batches.count());
   ++state.epoch;
   state.batch = 0;
   state.loss_sum = state.seconds = 0;
-  bool diverged = !std::isfinite(report.loss);
+  bool diverged = !std::isfinite(report.loss) || !is_sound(model, batches, state.epoch - 1, team);
   if (!data.validation.empty() && !diverged) {
     const Evaluation validation = evaluate(model, data.images, data.validation, team);
     report.validation_loss = validation.loss;
