@@ -14,6 +14,7 @@
 #include "nn/cli/interrupt.hpp"
 #include "nn/cli/options.hpp"
 #include "nn/cli/run.hpp"
+#include "nn/cli/run_files.hpp"
 #include "nn/core/names.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/models/bin_files.hpp"
@@ -40,10 +41,11 @@ int main(int argc, char** argv) {
                               1);
   nn::cli::add_seed(app, seed);
   nn::cli::add_text(app, "--output", output, "model file to write [none]");
-  nn::cli::add_text(app, "--log", log_path, "log file to write, a row every 1,000 epochs [none]");
+  nn::cli::add_log(app, "--log", log_path, "a row every 1,000 epochs");
   app.add_flag("--quiet", quiet, "print the four outputs only");
 
   return nn::cli::run(app, argc, argv, [&] {
+    nn::cli::check_apart({}, {{"--output", output}, {"--log", log_path}});
     if (!output.empty()) nn::check_writable(output);
     if (!log_path.empty()) nn::check_writable(log_path);
     std::vector<nn::EpochReport> log;
@@ -87,8 +89,8 @@ int main(int argc, char** argv) {
       std::printf("%.0f %s %.0f -> %.3f\n", s.x0, nn::name_of(nn::kGateNames, gate), s.x1, o);
     }
     if (!quiet) std::fputs(nn::cli::decision_surface(net, samples).c_str(), stdout);
+    if (!output.empty()) nn::save_bin(net, output);  // first: a log that fails does not cost the model
     nn::save_loss_log(log_path, log);
-    if (!output.empty()) nn::save_bin(net, output);
     const int status = interrupt.requested() ? nn::cli::kInterrupted : nn::cli::kDone;
     if (quiet) return status;
     std::printf("accuracy: %.0f %% (%zu of 4)\n", 25.0 * static_cast<double>(correct), correct);

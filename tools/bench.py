@@ -23,7 +23,7 @@ from bench_peers import install, machine, runs, tables
 from bench_peers.runs import Run
 from common.errors import InputError, run_tool
 from common.options import ROOT, OptionParser, number
-from common.writing import replacing
+from common.writing import keep_inputs, replacing
 
 EPOCHS = {"mnist_mlp": 10, "mnist_cnn": 3, "mnist_attention_pool": 2, "mlp_simple": runs.XOR_EPOCHS}
 PEERS = {"jax": "JAX", "torch": "PyTorch"}
@@ -33,7 +33,10 @@ Contenders = dict[str, Callable[[], Run]]
 
 def main() -> None:
     options = parse_options()
-    for path in (options.build_dir / program for program in options.programs):
+    programs = [options.build_dir / program for program in options.programs]
+    if options.json:
+        keep_inputs(options.json, *programs, options.data_dir)
+    for path in programs:
         if not path.exists():
             raise InputError(path, "no such file", f"a built program (tools/run.sh {path.name} makes it)")
     cores = machine.use_cores(options.threads)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from common.errors import run_tool
 from common.options import OptionParser
+from common.writing import keep_inputs
 from models import load_model, save_model
 
 
 def main() -> None:
     options = parse_options()
+    keep_inputs(options.output, options.model)
     model = load_model(options.model)
     save_model(options.output, model)
     print(f"wrote {options.output}: {model.summary}, {options.output.stat().st_size} bytes")

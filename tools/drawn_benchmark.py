@@ -22,7 +22,7 @@ import numpy as np
 from common.errors import InputError, run_tool
 from common.idx import read_dataset
 from common.options import OptionParser, number
-from common.writing import replacing
+from common.writing import keep_inputs, replacing
 from drawing.picture_ink import ink_of
 from drawing.preparation import SIDE, prepare_ink, prepare_strokes
 from drawing.strokes import PEN
@@ -43,6 +43,8 @@ Scores = dict[str, np.ndarray]  # (N) for each family: 1 where a digit is recogn
 
 def main() -> None:
     options = parse_options()
+    if options.json:
+        keep_inputs(options.json, *options.models, options.data_dir)
     models = {str(path): load_digit_model(path) for path in options.models}
     digits, labels = read_digits(options.data_dir)
     chosen = np.random.default_rng(options.seed).permutation(len(digits))[: options.limit]

@@ -19,7 +19,7 @@ import numpy as np
 
 from common.errors import InputError, run_tool
 from common.options import OptionParser
-from common.writing import replacing
+from common.writing import keep_inputs, replacing
 from models import Model, load_model, logits, softmax
 from models.images import read_images_for
 
@@ -35,8 +35,9 @@ def main() -> None:
     options = parse_options()
     graph, runtime = onnx_packages()
     model = load_model(options.model)
-    exported = graph.build_onnx(model)
     output = options.output or options.model.with_suffix(".int8.onnx" if options.quantize else ".onnx")
+    keep_inputs(output, options.model, options.data_dir)
+    exported = graph.build_onnx(model)
     lines = [check(runtime, model, exported, options.data_dir)] if options.check else []
     if options.quantize:
         exported, line = quantize(runtime, model, exported, options.data_dir)

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from common.errors import InputError, os_reason, run_tool
 from common.idx import IMAGES_MAGIC, LABELS_MAGIC
 from common.options import OptionParser, number
-from common.writing import make_folder, replacing
+from common.writing import replacing
 from drawing.picture_ink import open_picture, read_ink
 from drawing.preparation import SIDE, prepare_ink
 from drawing.verdict import Verdict
@@ -156,15 +156,23 @@ def read_picture(path: Path, options: argparse.Namespace) -> np.ndarray:
     grey = as_grey(open_picture(path))
     if options.invert:
         grey = ImageOps.invert(grey)
-    return np.asarray(ImageOps.pad(grey, (options.size, options.size), Image.Resampling.BILINEAR, color=0))
+    return np.asarray(padded(grey, options.size))
 
 
 def as_grey(image: Image.Image) -> Image.Image:
-    """8 bits a pixel; what is transparent is white."""
+    """A picture of open_picture with 8 bits a pixel; what is transparent is white."""
     if image.mode.startswith("I"):  # 16 bits a pixel
         return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image.convert("RGBA")).convert("L")
+    return Image.alpha_composite(paper, image).convert("L")
+
+
+def padded(image: Image.Image, side: int) -> Image.Image:
+    """Scaled to fit a square, in its middle; a line stays one, however long it was."""
+    fit = [max(1, round(length * side / max(image.size))) for length in image.size]
+    square = Image.new("L", (side, side))
+    square.paste(image.resize(fit, Image.Resampling.BILINEAR), tuple(round((side - n) / 2) for n in fit))
+    return square
 
 
 def idx_bytes(magic: int, values: np.ndarray) -> bytes:
@@ -182,7 +190,6 @@ def write_files(folder: Path, files: dict[str, bytes], packed: bool) -> None:
         for other in names:
             if other != chosen and (folder / other).exists():
                 raise InputError(folder / other, f"is there beside the new {chosen}", "only one of them")
-    make_folder(folder)
     with ExitStack() as stack:
         for path, content in contents.items():
             temporary = stack.enter_context(replacing(path))

@@ -62,7 +62,6 @@ PRINTED = {
 
 def main() -> None:
     options = parse_options()
-    options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.names or PICTURES:
         output = options.folder / f"{name}.png"
         PICTURES[name](options, output)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from common.errors import InputError, run_tool
 from common.options import OptionParser
 from common.training_log import read_log
+from common.writing import keep_inputs
 from figures.comparison import X_AXES, draw_comparison
 from figures.run_groups import LOGS, SEED, find_logs, group_runs, label_groups, require_logs
 from figures.style import picture_path, save_figure
@@ -62,7 +63,7 @@ def parse_options() -> argparse.Namespace:
     add("--x", choices=X_AXES, default="epoch", help="the horizontal axis (default: %(default)s)")
     add(
         "--labels",
-        type=lambda text: text.split(","),
+        type=line_names,
         metavar="A,B,...",
         help="names of the lines, in their order (default: those of the programs or files)",
     )
@@ -81,6 +82,14 @@ def parse_options() -> argparse.Namespace:
     if options.seconds and not options.live:
         parser.error("--for: found without --live, expected both")
     return options
+
+
+def line_names(text: str) -> list[str]:
+    """Names, separated by commas."""
+    names = text.split(",")
+    if not all(name.strip() for name in names):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected names with commas between them")
+    return names
 
 
 def pattern(text: str) -> str:
@@ -106,6 +115,7 @@ def positive(text: str) -> float:
 
 def draw(figure: Figure, paths: list[Path], options: argparse.Namespace) -> None:
     """Draws the logs into `figure`, and saves it."""
+    keep_inputs(options.output, *paths)
     groups = group_runs([read_log(path) for path in paths], options.group)
     if options.labels:
         groups = label_groups(groups, options.labels)

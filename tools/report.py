@@ -14,7 +14,7 @@ from common.class_names import read_class_names
 from common.errors import run_tool
 from common.options import OptionParser
 from common.training_log import read_log
-from common.writing import replacing
+from common.writing import keep_inputs, replacing
 from evaluation.measures import Evaluation
 from evaluation.page import Report, page
 from figures.run_groups import group_runs
@@ -25,9 +25,11 @@ from models.images import read_images_for
 
 def main() -> None:
     options = parse_options()
+    others = (path for path in (options.log, options.class_names) if path)
+    keep_inputs(options.output, options.model, options.data_dir, *others)
     report = make_report(options.model, options.data_dir, options.log, options.class_names, options.transpose)
     with replacing(options.output) as temporary:
-        temporary.write_text(page(report), encoding="utf-8")
+        temporary.write_text(page(report), encoding="utf-8", errors="replace")  # a path can be any bytes
     e = report.evaluation
     print(f"accuracy {percent(e.accuracy)}, {len(e.mistakes)} mistakes in {len(e.labels)} images")
     print(f"wrote {options.output}")

@@ -20,11 +20,12 @@ from matplotlib.figure import Figure
 from common.errors import InputError, ModelError, run_tool
 from common.idx import find, read_images
 from common.options import OptionParser
+from common.writing import keep_inputs
 from drawing.picture_ink import read_ink
 from drawing.preparation import prepare_ink
 from drawing.verdict import Verdict
 from figures.attention import draw_map
-from figures.style import LIGHT, frame_picture, picture_path, save_figure
+from figures.style import LIGHT, as_letters, frame_picture, picture_path, save_figure
 from models import AttentionPool, load_model, probabilities
 from models.attention_maps import AttentionMaps, attention_maps
 from models.images import check_size
@@ -44,6 +45,7 @@ class Shown(NamedTuple):
 
 def main() -> None:
     options = parse_options()
+    keep_inputs(options.output, options.model, options.data_dir, *map(Path, options.images))
     model = load_attention_model(options.model)
     check_places(model, options.query, options.head)
     heads = range(model.heads) if options.head is None else [options.head]
@@ -177,8 +179,8 @@ def draw_head(row: np.ndarray, shown: Shown, head: int, queries: Sequence[tuple[
     look = {"color": LIGHT.faint, "fontsize": 9}
     row[0].imshow(maps.picture, cmap="gray_r", vmin=0, vmax=1)
     frame_picture(row[0])
-    row[0].set_title(f"{shown.answer}, head {head}", color=LIGHT.text, fontsize=10)
-    row[0].set_xlabel(Path(shown.name).name, **look)
+    row[0].set_title(as_letters(f"{shown.answer}, head {head}"), color=LIGHT.text, fontsize=10)
+    row[0].set_xlabel(as_letters(Path(shown.name).name), **look)
     received, entropy = maps.received[head], maps.entropy[head]
     draw_map(row[1], maps, received)
     row[1].set_title("looked at by all", color=LIGHT.text, fontsize=10)

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import bench  # noqa: E402
 from bench_peers import install, machine, peer, runs, tables  # noqa: E402
 from common.errors import InputError  # noqa: E402
+from support import error_line, run_tool  # noqa: E402
 
 LOG_HEADER = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n"
 STAND_IN = f"""#!{sys.executable}
@@ -226,3 +227,10 @@ def test_program_that_is_not_built_is_one_line_and_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"bench: error: {tmp_path}/mnist_cnn: no such file, expected")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_report_replaces_no_program(tmp_path: Path) -> None:
+    (tmp_path / "mnist_cnn").touch()
+    options = ["--programs", "mnist_cnn", "--build-dir", tmp_path, "--json", tmp_path / "mnist_cnn"]
+    said = error_line(run_tool("bench", *options, cwd=tmp_path), "bench")
+    assert said.startswith(f"{tmp_path}/mnist_cnn: is read, too, and would be lost, expected")

@@ -21,6 +21,9 @@ def test_names(tmp_path: Path) -> None:
     [
         (b"a\n\nb\n", f"line 2 is empty, {EXPECTED}"),
         (b"a\nb\na\n", f"line 3 has a again, {EXPECTED}"),
+        (b"a\nb\x1b[2J\nc\n", f"line 2 holds control characters, {EXPECTED}"),
+        (b"a\nb\rc\nd\n", f"line 2 holds control characters, {EXPECTED}"),
+        (b"a\x0cb\n", f"line 1 holds control characters, {EXPECTED}"),
         (b"a\nb\n", "2 names, expected 3, one for each class"),
         (b"", "0 names, expected 3, one for each class"),
         (b"\xff\xfe\x00", "not text, expected the name of a class a line"),

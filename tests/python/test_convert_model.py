@@ -41,7 +41,8 @@ def test_refusals(tmp_path: Path) -> None:
     for output, said in (
         ("a.bin", "a.bin: the network has 3 heads, which a .bin cannot say, expected a path that ends in"),
         ("a.txt", "a.txt: ending '.txt', expected one of .safetensors, .bin, .npz"),
-        ("no/a.npz", "no/a.npz: cannot be written (no such file or directory), expected a writable file"),
+        ("a.safetensors/a.npz", "a.safetensors/a.npz: cannot be written (not a directory), expected a"),
+        ("./a.safetensors", "a.safetensors: is read, too, and would be lost, expected another file"),
     ):
         failed = run_tool("convert_model", "a.safetensors", output, cwd=tmp_path)
         assert error_line(failed, "convert_model").startswith(said)

@@ -1,6 +1,8 @@
 """The recognizer run as a user does: its messages, and pictures without a window."""
 
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +71,24 @@ def bad_picture(kind: str, path: Path) -> str:
         case "cut short":
             Image.fromarray(np.random.default_rng(1).integers(0, 256, (99, 99), np.uint8)).save(path)
             path.write_bytes(path.read_bytes()[:3000])
+        case "palette":  # of fewer colours than are said to be transparent
+            Image.new("P", (9, 9)).save(path)
+            chunk = b"tRNS" + bytes(300)
+            chunk = struct.pack(">I", 300) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            path.write_bytes(path.read_bytes().replace(b"\0\0\0\x0bIDAT", chunk + b"\0\0\0\x0bIDAT"))
+        case "exif":  # it is to be turned, and the place of the camera's number has letters
+            tags = struct.pack(">HHHIHHHHI4sI", 2, 0x112, 3, 1, 6, 0, 0x11F, 2, 4, b"abc\0", 0)
+            Image.new("L", (9, 9)).save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08" + tags)
+        case "large":
+            Image.new("1", (1 << 13, (1 << 13) + 1)).save(path)
+            return "more than 67108864 pixels, expected a smaller picture"
+        case "huge":  # too large for Pillow, too
+            Image.new("1", (1 << 14, 1 << 14)).save(path)
+            return "more than 67108864 pixels, expected a smaller picture"
     return "not a picture that can be read, expected a PNG, JPEG or other picture file"
 
 
-@pytest.mark.parametrize("kind", ["missing", "text", "cut short"])
+@pytest.mark.parametrize("kind", ["missing", "text", "cut short", "palette", "exif", "large", "huge"])
 def test_bad_pictures(kind: str, tmp_path: Path) -> None:
     write_mlp(tmp_path / "mnist_model.bin")
     said = bad_picture(kind, tmp_path / "bad.png")

@@ -11,10 +11,12 @@ from common.idx import read_dataset
 from conftest import Run
 from drawing.picture_ink import ink_of
 from drawing.preparation import Prepared, prepare_ink
+from drawing.strokes import SHEET
 from drawing.verdict import Verdict
 from drawn_benchmark import AVERAGE, drawn_again, interval, scores_of
 from models import Mlp, load_model
 from networks import random_model
+from robustness.negatives import negative_drawings
 from robustness.redrawn import CANVAS, FAMILIES, LARGE_CANVAS, ZOOM, Family, redrawn
 from robustness.rejection import Doubt, Seen
 from support import DATA, error_line, run_tool, write_idx, write_mlp
@@ -170,6 +172,17 @@ def test_tool_prints_tables_and_writes_json(folder: Path, runs: dict[str, Run]) 
     assert " ".join(lines[4].split()) == " ".join(f"pen {cells}".split())
 
 
+def test_digits_without_a_margin() -> None:
+    """What does not fit on the sheet is cut off; it is no digit all the same."""
+    drawings = negative_drawings(np.full((3, 28, 28), 255, np.uint8))
+    assert all(drawing.ink.shape == (SHEET, SHEET) for drawing in drawings)
+    pasted = [drawing.ink for drawing in drawings if drawing.kind in ("two digits", "three digits")]
+    assert len(pasted) == 40
+    for ink in pasted:
+        (edges,) = np.nonzero(np.diff(ink.any(axis=0).astype(int), prepend=0) == 1)
+        assert len(edges) >= 2
+
+
 def test_errors_are_one_line(folder: Path) -> None:
     mlp = write_mlp(folder / "mlp.bin")
 
@@ -184,6 +197,9 @@ def test_errors_are_one_line(folder: Path) -> None:
     assert said(mlp, "--seed", "-1", status=2).startswith(
         "--seed: found '-1', expected a whole number from 0"
     )
+    for path in (mlp, folder / "t10k-labels-idx1-ubyte"):
+        found = said(mlp, "--data-dir", folder, "--json", path)
+        assert found == f"{path}: is read, too, and would be lost, expected another file to write to"
     images = np.zeros((COUNT, 28, 28), np.uint8)
     write_idx(folder / "t10k-images-idx3-ubyte", images)
     assert said(mlp, "--data-dir", folder) == f"{folder}: {COUNT} test images without ink, expected digits"

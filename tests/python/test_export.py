@@ -152,8 +152,10 @@ def test_bad_input(tmp_path: Path) -> None:
     said = error_line(run_tool("export_onnx", "no.bin", cwd=tmp_path), "export_onnx")
     assert said.startswith("no.bin: no such file, expected a trained model; make it with: ")
     write_mlp(tmp_path / "a.bin")
-    said = error_line(run_tool("export_onnx", "a.bin", "no/a.onnx", cwd=tmp_path), "export_onnx")
-    assert said == "no/a.onnx: cannot be written (no such file or directory), expected a writable file"
+    said = error_line(run_tool("export_onnx", "a.bin", "a.bin/a.onnx", cwd=tmp_path), "export_onnx")
+    assert said == "a.bin/a.onnx: cannot be written (not a directory), expected a writable file"
+    said = error_line(run_tool("export_onnx", "a.bin", "a.bin", cwd=tmp_path), "export_onnx")
+    assert said == "a.bin: is read, too, and would be lost, expected another file to write to"
     said = error_line(run_tool("export_onnx", "a.bin", "--quantize", "int4", cwd=tmp_path), "export_onnx", 2)
     assert said.startswith("--quantize: invalid choice: 'int4'")
 

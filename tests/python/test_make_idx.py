@@ -126,6 +126,14 @@ def test_pictures_keep_their_proportions(tmp_path: Path) -> None:
     assert (image[:, 2:6] == 255).all() and image.sum() == 8 * 4 * 255  # paper beside it
 
 
+@pytest.mark.parametrize("shape", [(1, 100_000), (100_000, 1)])
+def test_a_line_of_a_picture_stays_one(shape: tuple[int, int], tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+        save(tmp_path / "pictures" / name, np.full(shape, 200))
+    image = only_picture(tmp_path / "pictures")
+    assert image.sum() == 28 * 200 and image.any(axis=np.argmin(shape)).all()
+
+
 def test_the_camera_was_turned(tmp_path: Path) -> None:
     grey = np.zeros((28, 28), np.uint8)
     grey[:, :14] = 255  # on the left; orientation 6 is turned clockwise, so that it comes to the top
@@ -218,7 +226,8 @@ def test_an_old_file_would_be_found_first(pictures: Path) -> None:
 
 def test_output_that_cannot_be_written(pictures: Path) -> None:
     (pictures.parent / "made").write_text("precious")
-    assert refusal(pictures) == f"{pictures.parent / 'made'}: file exists, expected a folder to write to"
+    said = f"{pictures.parent / 'made' / 'class-names.txt'}: cannot be written (not a directory)"
+    assert refusal(pictures) == f"{said}, expected a writable file"
     assert (pictures.parent / "made").read_text() == "precious"
 
 

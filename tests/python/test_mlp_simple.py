@@ -153,3 +153,16 @@ def test_sigterm_saves(tmp_path: Path) -> None:
 )
 def test_refused_options(args: list[str], said: str, tmp_path: Path) -> None:
     assert error_line(run_program("mlp_simple", *args, cwd=tmp_path), "mlp_simple", 2) == said
+
+
+def test_a_model_and_a_log_of_one_path_are_refused(tmp_path: Path) -> None:
+    result = run_program("mlp_simple", "--output", "x.bin", "--log", "./x.bin", cwd=tmp_path)
+    line = error_line(result, "mlp_simple", 1)
+    assert line == "--log: ./x.bin is also used by --output, expected a path of its own"
+
+
+def test_a_log_that_fails_does_not_cost_the_model(tmp_path: Path) -> None:
+    args = ["--epochs", 1000, "--output", "x.bin", "--log", "/dev/full"]
+    result = run_program("mlp_simple", *args, cwd=tmp_path)
+    assert result.returncode == 1 and "/dev/full: writing failed: No space left on device" in result.stderr
+    assert (tmp_path / "x.bin").stat().st_size == 12 + 8 * 17

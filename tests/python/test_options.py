@@ -2,11 +2,12 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from support import MNIST_PROGRAMS, error_line, run_program
+from support import BUILD, MNIST_PROGRAMS, error_line, run_program
 
 
 @pytest.mark.parametrize("program", [*MNIST_PROGRAMS, "mlp_simple"])
@@ -85,7 +86,7 @@ def test_bad_training_options(args: list[str], said: str, tmp_path: Path) -> Non
             ["--validation", "0.0001"],
             "--validation: of 600 training images it holds out 0, expected at least one",
         ),
-        (["--output", "same", "--log", "same"], "--log: same is the model file, too"),
+        (["--output", "same", "--log", "same"], "--log: same is also used by --output, expected a path of its own"),
     ],
 )
 def test_options_that_contradict_each_other(
@@ -114,3 +115,38 @@ def test_patience_is_wrong_without_validation(configured: dict, small_data: Path
 
 def test_numbers_are_decimal(tmp_path: Path) -> None:
     assert "epoch 10  loss" in run_program("mlp_simple", "--epochs", "010", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (["--epochs", "1\n2"], 2, r"--epochs: found '1\x0a2', expected a whole number"),
+        (["--no\x1b[2Jsuch"], 2, r"--no\x1b[2Jsuch: unknown option"),
+        (["--" + "x" * 1000], 2, "--" + "x" * 55 + "...: unknown option"),
+        (["--data-dir", "no\nsuch"], 1, r"no\x0asuch: "),
+        (["evaluate", "no\nsuch.bin"], 1, r"no\x0asuch.bin: no such file"),
+    ],
+)
+def test_an_error_is_one_line_whatever_a_name_holds(
+    args: list[str], status: int, said: str, tmp_path: Path
+) -> None:
+    assert error_line(run_program("mnist_mlp", *args, cwd=tmp_path), "mnist_mlp", status).startswith(said)
+
+
+@pytest.mark.parametrize("args", [["--epochs", "2", "--train-limit", "100"], ["--help"], ["--version"]])
+def test_a_full_standard_output_is_noticed(args: list[str], small_data: Path, tmp_path: Path) -> None:
+    command = [BUILD / "mnist_mlp", "--data-dir", small_data, *args]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    expected = "mnist_mlp: error: standard output: writing failed, expected a place for all that is printed"
+    assert result.stderr.splitlines()[-1] == expected
+
+
+def test_class_names_are_refused_before_training(small_data: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_bytes(b"a\nb\ncaf\xe9\nd\ne\nf\ng\nh\ni\nj\n")
+    args = ["--data-dir", small_data, "--class-names", names, "--quiet"]
+    line = error_line(run_program("mnist_mlp", *args, cwd=tmp_path), "mnist_mlp")
+    assert line == f"{names}: line 3 is not UTF-8, expected the name of a class, each once, one a line"
+    assert not (tmp_path / "mnist_model.bin").exists()

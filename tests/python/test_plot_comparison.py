@@ -73,8 +73,6 @@ def test_missing_logs(tmp_path: Path) -> None:
 
 
 def test_unwritable_output(folder: Path) -> None:
-    said = error_line(run(folder, "--output", "none/plot.png"), PROGRAM)
-    assert said == "none/plot.png: cannot be written (no such file or directory), expected a writable file"
     (folder / "taken.png").mkdir()
     said = error_line(run(folder, "--output", "taken.png"), PROGRAM)
     assert said == "taken.png: cannot be written (is a directory), expected a writable file"
@@ -86,6 +84,8 @@ def test_unwritable_output(folder: Path) -> None:
     [
         (["--output", "a.docx"], "--output: found 'a.docx', expected a name that ends in .png, .pdf or .svg"),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
+        (["--labels", ""], "--labels: found '', expected names with commas between them"),
+        (["--labels", "a,,b"], "--labels: found 'a,,b', expected names with commas between them"),
         (["--for", "3"], "--for: found without --live, expected both"),
         (["--live", "--for", "0"], "--for: found '0', expected a number above 0"),
         (["--live", "--for", "soon"], "--for: found 'soon', expected a number above 0"),
@@ -112,6 +112,29 @@ def test_labels(folder: Path) -> None:
     assert result.stdout == "wrote training_comparison.png: wide; deep\n"
     said = error_line(run(folder, "--labels", "wide"), PROGRAM)
     assert said == "--labels: 1 labels, expected 2, for mnist_mlp, mnist_cnn"
+
+
+def test_names_are_no_formulas_and_hide_no_line(tmp_path: Path) -> None:
+    r"""Names of files, one of them not UTF-8; matplotlib takes $\bad$ for a formula that it cannot read."""
+    names = [r"$\bad$", "_c", "a$b", "\udcff"]
+    for name in names:
+        (tmp_path / f"{name}.txt").write_text(GOOD_LOG)
+    result = run(tmp_path, *(f"{name}.txt" for name in names))
+    assert (result.returncode, result.stderr) == (0, "")
+    figure = Figure()
+    draw_comparison(figure, group_runs([read_log(tmp_path / f"{name}.txt") for name in names]))
+    figure.draw_without_rendering()
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    shown = [r"\$\bad\$", "\u200b_c", r"a\$b", "?"]
+    cells = figure.axes[4].tables[0].get_celld()
+    assert legend == shown == [cells[row, 0].get_text().get_text() for row in range(1, 5)]
+
+
+def test_the_picture_replaces_no_log(folder: Path) -> None:
+    (folder / "log.png").write_text(GOOD_LOG)
+    said = error_line(run(folder, "log.png", "--output", "./log.png"), PROGRAM)
+    assert said == "log.png: is read, too, and would be lost, expected another file to write to"
+    assert (folder / "log.png").read_text() == GOOD_LOG
 
 
 def test_help(folder: Path) -> None:

@@ -16,12 +16,13 @@ from common.errors import InputError
 from common.idx import read_dataset
 from conftest import Run
 from evaluation.page import page as html_of
-from models import Cnn, Mlp, load_model, probabilities, save_model
+from models import AttentionPool, Cnn, Mlp, load_model, probabilities, save_model
 from networks import random_model
 from report import make_report
-from support import DATA, error_line, random_images, run_tool, small_mnist, write_idx, write_mlp
+from support import DATA, GOOD_LOG, error_line, random_images, run_tool, small_mnist, write_idx, write_mlp
 
 PROGRAM = "report"
+ATTENTION = AttentionPool(height=28, width=28, patch=7, d_model=4, ff_dim=3, classes=10)
 VOID = {"meta", "img", "source", "br"}
 
 
@@ -156,7 +157,36 @@ def test_other_data(tmp_path: Path) -> None:
     assert report.names == [f"class {i}" for i in range(47)]
 
 
-@pytest.mark.parametrize("options", ["{", "[]"])
+def test_class_names_are_no_formulas(tmp_path: Path) -> None:
+    metadata = {"class_names": json.dumps([rf"$\bad{i}$" for i in range(10)])}
+    for network in (Mlp(inputs=784, hidden=(), classes=10), ATTENTION):
+        save_model(tmp_path / "a.safetensors", replace(random_model(network), metadata=metadata))
+        html_of(make_report(tmp_path / "a.safetensors", small_mnist(tmp_path / "data", 30)))
+
+
+def test_paths_that_are_not_utf8(tmp_path: Path) -> None:
+    data = small_mnist(tmp_path / "data", 20)
+    write_mlp(tmp_path / "\udcff.bin")
+    result = run_tool(PROGRAM, "\udcff.bin", "--data-dir", data, "--output", "\udcff.html", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("wrote \\udcff.html\n")
+    assert "<h1>?.bin</h1>" in (tmp_path / "\udcff.html").read_text()
+
+
+def test_the_page_replaces_nothing_that_is_read(tmp_path: Path) -> None:
+    model, data = write_mlp(tmp_path / "a.bin"), small_mnist(tmp_path / "data", 20)
+    log, names = tmp_path / "log.txt", tmp_path / "names.txt"
+    log.write_text(GOOD_LOG)
+    names.write_text("".join(f"{i}\n" for i in range(10)))
+    files = (model, "--data-dir", data, "--log", log, "--class-names", names)
+    for path in (model, log, names, data / "t10k-labels.idx1-ubyte"):
+        before = path.read_bytes()
+        said = error_line(run_tool(PROGRAM, *files, "--output", path, cwd=tmp_path), PROGRAM)
+        assert said == f"{path}: is read, too, and would be lost, expected another file to write to"
+        assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("options", ["{", "[]", "[" * 100_000])
 def test_settings_of_another_form_are_left_out(options: str, tmp_path: Path) -> None:
     model = replace(random_model(Mlp(inputs=784, hidden=(), classes=10)), metadata={"options": options})
     save_model(tmp_path / "a.safetensors", model)
@@ -194,7 +224,7 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
     assert said("no.bin").startswith("no.bin: no such file, expected a trained model; make it with: ")
     assert said(status=2).startswith("the following arguments are required: MODEL")
     files = (write_mlp(tmp_path / "a.bin"), "--data-dir", small_mnist(tmp_path / "data", 20))
-    assert said(*files, "--output", "none/report.html").startswith("none/report.html: cannot be written")
+    assert said(*files, "--output", "a.bin/r.html").startswith("a.bin/r.html: cannot be written")
 
 
 def test_help(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Runs that are stopped by Ctrl-C and go on, configuration files, and the logs of both."""
 
 import json
+import os
 import random
 import re
 import signal
@@ -265,10 +266,28 @@ def test_what_a_bin_cannot_say_goes_on_as_it_was(build: Path, beyond_bin: list[s
 
 
 def test_a_wrong_configuration_is_refused(build: Path, tmp_path: Path) -> None:
-    def line(text: str) -> str:
+    def line(text: str, *args: str) -> str:
         (tmp_path / "c.json").write_text(text)
-        return error_line(run_program("mnist_cnn", "--config", "c.json", cwd=tmp_path), "mnist_cnn")
+        return error_line(run_program("mnist_cnn", "--config", "c.json", *args, cwd=tmp_path), "mnist_cnn")
 
     assert 'the nearest is "filters"' in line('{"filter": 4}')
     assert "expected a whole number from 1 to 1024" in line('{"filters": 0}')
     assert line('{"filters": 4').startswith("c.json: is no JSON at byte")
+    said = line('{"filters": 0}', "--filters", "4")
+    assert said.startswith("c.json: --filters: found '0', expected a whole number from 1 to 1024")
+    assert line('{"lr": 1e400}').startswith("c.json: holds a number that is too large")
+    assert line('{"lr": 0.1, "lr": 0.2}').startswith('c.json: has "lr" twice')
+    assert line(r'{"output": "a\u0000b"}').startswith(r'c.json: output: found "a\u0000b", expected')
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_path_that_is_not_utf8_does_not_stop_a_run(build: Path, small_data: Path, tmp_path: Path) -> None:
+    """In JSON such bytes become U+FFFD: there is nothing else to write for them."""
+    name = os.fsdecode(b"\xffx.safetensors")
+    files = ["--output", name, "--checkpoint-dir", "ck", "--save-config", "c.json"]
+    result = run_program(
+        "mnist_mlp", "--epochs", "1", "--quiet", "--data-dir", small_data, *files, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / name).is_file() and (tmp_path / "ck/latest.safetensors").is_file()
+    assert json.loads((tmp_path / "c.json").read_text())["output"] == "\N{REPLACEMENT CHARACTER}x.safetensors"

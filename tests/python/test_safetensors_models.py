@@ -75,6 +75,20 @@ DAMAGED = {
         {"class_names": "a"},
         'metadata "class_names" is a, expected a JSON list of 2 names',
     ),
+    **{
+        f"class names, {kind}": (
+            {"class_names": text},
+            f'metadata "class_names" is {text[:60]}, expected a JSON list of 2 names',
+        )
+        for kind, text in {
+            "nested": "[" * 100_000,
+            "lone surrogate": '["a", "\\ud800"]',
+            "new line": '["a", "b\\n"]',
+            "escape": '["a", "\\u001b[2J"]',
+            "empty": '["a", ""]',
+            "number": '["a", 1]',
+        }.items()
+    },
 }
 
 
@@ -113,12 +127,15 @@ def test_network_json(text: str) -> None:
 WHOLE = "expected a whole number from 1 to 65536"
 BAD_NETWORKS = [
     ("{", "", "", "a network that is no JSON ("),
+    (CNN, CNN, "[" * 100_000, "a network that is no JSON (nested too deep), expected a JSON object"),
     (CNN, CNN, "[1]", "the network is [1], expected a JSON object"),
     (CNN, '"cnn"', '"rnn"', """the network's kind is "rnn", expected one of mlp, cnn, attention_pool"""),
     (CNN, '"cnn"', "[]", "the network's kind is [], expected one of"),
     (CNN, '"kind":"cnn",', "", "the network's kind is missing, expected one of"),
     (CNN, '"height":28', '"size":28', "the network's size is 28, expected no key but classes, height, "),
-    (CNN, '"height":28,', "", f"the network's height is missing, {WHOLE}"),
+    (CNN, '"height":28,', "", "the network's height is missing, expected a whole number from 1 to 4096"),
+    (CNN, '"height":28', '"height":4097', "the network's height is 4097, expected a whole number from 1 to "),
+    (MLP, "784", "16777217", "the network's inputs is 16777217, expected a whole number from 1 to 16777216"),
     (CNN, '"filters":8', '"filters":0', f"the network's filters is 0, {WHOLE}"),
     (CNN, '"filters":8', '"filters":65537', f"the network's filters is 65537, {WHOLE}"),
     (CNN, '"filters":8', '"filters":8.0', f"the network's filters is 8.0, {WHOLE}"),

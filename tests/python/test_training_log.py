@@ -87,6 +87,7 @@ def test_what_is_no_log(tmp_path: Path) -> None:
     model.write_bytes(b"\xff\xfe\x00\x80" * 100)
     assert error_of(model) == f"{model}: not text, expected a training log"
     assert error_of(tmp_path) == f"{tmp_path}: is a directory, expected a training log"
+    assert error_of(Path("/dev/zero")) == "/dev/zero: more than 64 MiB, expected a training log"
     missing = tmp_path / "none.txt"
     assert error_of(missing) == f"{missing}: no such file or directory, expected a training log"
 

@@ -1,8 +1,10 @@
 """tools/visualize_attention.py: the maps are the model's own attention, and the picture shows them."""
 
+import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +130,21 @@ def test_what_is_drawn(folder: Path) -> None:
             assert all(axes.images[0].get_extent() == [0, 28, 28, 0] for axes in row[1:])
 
 
+def test_names_are_no_formulas(folder: Path) -> None:
+    names = json.dumps([rf"$\bad{i}$" for i in range(10)])
+    save_model(folder / "a.safetensors", replace(random_model(TWO_HEADS), metadata={"class_names": names}))
+    draw_one(folder / r"$\bad$.png")
+    assert run(folder, "a.safetensors", r"$\bad$.png").startswith(r"$\bad$.png: $\bad")
+
+
+def test_the_picture_replaces_nothing_that_is_read(folder: Path) -> None:
+    draw_one(folder / "one.png")
+    before = (folder / "one.png").read_bytes()
+    result = run_tool(PROGRAM, "two.safetensors", "one.png", "--output", folder / "one.png", cwd=folder)
+    assert error_line(result, PROGRAM).startswith(f"{folder / 'one.png'}: is read, too, and would be lost")
+    assert (folder / "one.png").read_bytes() == before
+
+
 def test_heads_queries_and_pictures(folder: Path) -> None:
     """A drawn picture is prepared; fewer heads and more queries change the picture's size."""
     draw_one(folder / "one.png")
@@ -191,7 +208,7 @@ def test_errors_are_one_line(folder: Path) -> None:
     assert said("two.safetensors", "--data-dir", "none").startswith(
         "none: no such folder, expected t10k-images"
     )
-    assert said("two.safetensors", "--output", "none/a.png").startswith("none/a.png: cannot be written")
+    assert said("two.safetensors", "--output", "data/t10k-images.idx3-ubyte/a.png").startswith("data/t10k")
     assert not list(folder.glob("*maps*"))
 
 

@@ -134,6 +134,9 @@ TEST_CASE("a checkpoint of another network is refused with what differs") {
   Mlp other = Mlp::input(784).dense(16).relu().dropout(0.2).dense(10).build(rng);
   CHECK_THROWS_WITH(load_checkpoint(file, other, run.state, kAdam.optimizer),
                     test::contains("is a checkpoint of another network: hidden/0/units 12 there, 16 here"));
+  Mlp deeper = Mlp::input(784).dense(12).relu().dropout(0.2).dense(4).dense(10).build(rng);
+  CHECK_THROWS_WITH(load_checkpoint(file, deeper, run.state, kAdam.optimizer),
+                    test::contains("hidden/- none there, {\"activation\":\"none\","));
 }
 
 TEST_CASE("a damaged checkpoint is refused") {
@@ -159,13 +162,53 @@ TEST_CASE("a damaged checkpoint is refused") {
   refuse(with_training("rng", "x"), "the metadata \"training\" is damaged");
   refuse(with_training("log", 3), "the metadata \"training\" is damaged");
   refuse(with_training("epoch", 2), "contradicts itself: 2 epochs, a log of 1");
-  refuse(with_training("best_epoch", 9), "contradicts itself");
+  refuse(with_training("best_epoch", 9), "contradicts itself: 1 epochs, a log of 1, the best epoch 9");
+  refuse(with_training("best_epoch", 0), "contradicts itself: 1 epochs, a log of 1, the best epoch 0");
+  for (const char* name : {"rng", "epoch", "batch", "optimizer_steps", "best_epoch"}) {
+    for (const nlohmann::json& value : {nlohmann::json(1e300), nlohmann::json(-1), nlohmann::json(1.5)}) {
+      refuse(with_training(name, value), "the metadata \"training\" is damaged");
+    }
+  }
+  const std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
+  refuse(with_training("batch", huge), "has done batch 18446744073709551615 and 30 steps with 1300 images");
+  refuse(with_training("optimizer_steps", huge), "and 18446744073709551615 steps with 1300 images");
+  refuse(with_training("seconds", -1), "holds a negative loss or time");
+  refuse(with_training("loss_sum", -0.5), "holds a negative loss or time");
+  const auto log = [](auto epoch, double seconds) {
+    EpochReport report{.loss = 1, .seconds = seconds};
+    nlohmann::ordered_json row = to_json(report);
+    row["epoch"] = epoch;
+    return nlohmann::json::array({row});
+  };
+  refuse(with_training("log", log(77u, 1)), "has epoch 77 as number 1 of its log");
+  refuse(with_training("log", log(1e300, 1)), "the metadata \"training\" is damaged");
+  refuse(with_training("log", log(1u, -1)), "holds a negative loss or time");
   refuse(
       [&](SafetensorsWriter& file, const Safetensors& good, const std::string& name) {
         moment(file, good, name);
         file.metadata("training", "{");
       },
       "the metadata \"training\" is damaged");
+}
+
+TEST_CASE("a checkpoint without its network or without a state is refused") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "odd.safetensors";
+  const auto refusal = [&](const std::map<std::string, std::string>& metadata) {
+    Run run(kAdam);
+    SafetensorsWriter file;
+    for (const auto& [key, text] : metadata) file.metadata(key, text);
+    for (const Tensor* t : run.model.tensors()) file.tensor(t->name, t->shape, t->value);
+    file.tensor("order", {run.state.order.size()}, run.state.order);
+    file.save(path);
+    return test::error_of([&] { load_checkpoint(Safetensors(path), run.model, run.state, kAdam.optimizer); });
+  };
+  CHECK_THAT(refusal({{"format", "nn.model"}}), test::contains("odd.safetensors: network is not JSON"));
+  CHECK_THAT(refusal({{"format", "nn.model"}, {"network", "[]"}}),
+             test::contains("odd.safetensors: network has kind none"));
+  const std::string network = network_json(Run(kAdam).model.shape()).dump();
+  CHECK_THAT(refusal({{"format", "nn.model"}, {"network", network}}),
+             test::contains("odd.safetensors: the metadata \"training\" is missing"));
 }
 
 TEST_CASE("a checkpoint of a run with other images is refused") {

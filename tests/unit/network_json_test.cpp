@@ -89,7 +89,7 @@ TEST_CASE("JSON that is no network is refused with what was found and what was e
   CHECK(refusal(with(kMlp, "inputs", (1 << 24) + 1)) ==
         "file: network has \"inputs\": 16777217, expected a whole number from 1 to 16777216");
   CHECK(refusal(with(kMlp, "kind", std::string(100, 'x'))) ==
-        "file: network has kind \"" + std::string(59, 'x') + "..., expected mlp, cnn or attention_pool");
+        "file: network has kind \"" + std::string(56, 'x') + "..., expected mlp, cnn or attention_pool");
   CHECK(refusal(with(kAttention, "patch", 3)) ==
         "file: images of 28 x 20 pixels, expected multiples of the patch, 3 a side");
   CHECK(refusal(with(kAttention, "heads", 3)) ==

@@ -1,5 +1,6 @@
 #include "nn/core/parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <numeric>
@@ -23,6 +24,12 @@ TEST_CASE("for_blocks does every block once, for any number of threads and block
       }
     }
   }
+}
+
+TEST_CASE("more blocks than a job has are several jobs") {
+  std::vector<std::atomic<int>> done(140'000);
+  ThreadTeam(2).for_blocks(done.size(), [&](std::size_t block) { ++done[block]; });
+  CHECK(std::ranges::all_of(done, [](const std::atomic<int>& times) { return times == 1; }));
 }
 
 TEST_CASE("what the blocks wrote is seen after for_blocks, and threads that fell asleep wake up") {

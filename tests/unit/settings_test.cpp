@@ -1,5 +1,7 @@
 #include "nn/cli/settings.hpp"
 
+#include <filesystem>
+
 #include "catch.hpp"
 #include "nn/cli/options.hpp"
 #include "nn/files/atomic_file.hpp"
@@ -59,6 +61,31 @@ TEST_CASE("what was given wins over what is applied later") {
   CHECK(program.lr == 0.5);
 }
 
+TEST_CASE("what is applied is checked even if it does not count") {
+  Program program;
+  program.app.parse("--epochs 7 --transpose");
+  const auto apply = [&](const cli::Settings& settings) {
+    return [&program, settings] { cli::apply_settings(program.app, settings, "file.json"); };
+  };
+  CHECK_THAT(test::error_of(apply({{"epochs", 0}})),
+             test::contains("--epochs: found '0', expected a whole number"));
+  CHECK_THAT(test::error_of(apply({{"transpose", "yes"}})), test::contains("transpose: found \"yes\""));
+  Program good;
+  good.app.parse("--epochs 7 --transpose");
+  cli::apply_settings(good.app, {{"epochs", 5}, {"transpose", false}}, "file.json");
+  CHECK(good.epochs == 7);
+  CHECK(good.transpose);
+  CHECK(cli::settings_of(good.app)["epochs"] == 7);
+}
+
+TEST_CASE("settings are JSON whatever bytes a path has") {
+  Program program;
+  const char* arguments[] = {"program", "--output", "\xff.bin"};
+  program.app.parse(3, arguments);
+  CHECK(program.output == "\xff.bin");
+  CHECK(cli::settings_of(program.app)["output"].dump() == "\"\xef\xbf\xbd.bin\"");
+}
+
 TEST_CASE("wrong settings are refused") {
   const auto refuse = [](const cli::Settings& settings, const std::string& expected) {
     Program program;
@@ -76,6 +103,10 @@ TEST_CASE("wrong settings are refused") {
   refuse({{"epochs", true}}, "epochs: found true");
   refuse({{"transpose", 1}}, "transpose: found 1, expected true or false");
   refuse({{"kind", "strange"}}, "--kind: found 'strange', expected one of plain, other");
+  refuse({{"output", std::string("a\0b", 3)}}, "output: found \"a\\u0000b\", expected a number or a word");
+  const std::string start(57, 'x'), shorter(55, 'x');
+  refuse({{std::string(1'000'000, 'x'), 1}}, "found the setting \"" + start + "...\", expected");
+  refuse({{"epochs", {std::string(1000, 'x')}}}, "epochs: found [\"" + shorter + "..., expected");
 }
 
 TEST_CASE("files that are no settings are refused") {
@@ -86,6 +117,14 @@ TEST_CASE("files that are no settings are refused") {
   CHECK_THROWS_WITH(cli::read_settings(path), test::contains("holds array, expected an object"));
   write_atomically(path, "{\"a\": }");
   CHECK_THROWS_WITH(cli::read_settings(path), test::contains("is no JSON at byte 7"));
+  write_atomically(path, R"({"lr": 1e400})");
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("c.json: holds a number that is too large"));
+  write_atomically(path, R"({"lr": 1, "epochs": 2, "lr": 1})");
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("c.json: has \"lr\" twice"));
+  write_atomically(path, "{\"lr\": " + std::string(100'000, '['));
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("c.json: is nested too deeply"));
+  std::filesystem::resize_file(path, kLargestText + 1);
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("16777217 bytes, expected at most 16777216"));
 }
 
 TEST_CASE("the nearest name") {

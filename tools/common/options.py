@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from common.errors import one_line
+
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout
 
 Number = TypeVar("Number", int, float)
@@ -14,7 +16,7 @@ class OptionParser(argparse.ArgumentParser):
     """An argparse that reports wrong usage in one line, too."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message.removeprefix('argument ')} (see --help)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message.removeprefix('argument '))} (see --help)\n")
 
     def add_data_dir(self) -> None:
         self.add_argument(

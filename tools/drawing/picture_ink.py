@@ -31,6 +31,7 @@ LARGEST = 1024  # pixels
 FAINTEST = 0.02  # of the way from black to white
 NOISE = 5.03  # not 5: no tie between whole steps of 1/255; of Gaussian noise it is 5.8 sigma
 DUST = 0.002
+MOST_PIXELS = 1 << 26  # of a file, as in the C++ programs
 
 
 def read_ink(path: Path) -> np.ndarray:
@@ -39,11 +40,16 @@ def read_ink(path: Path) -> np.ndarray:
 
 
 def open_picture(path: Path) -> Image.Image:
-    """A picture file, read whole, turned as the camera was held. Raises InputError."""
+    """A picture file, read whole, turned as the camera was held: 16 bits grey, or RGBA. Raises InputError."""
     try:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if image.width * image.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            turned = ImageOps.exif_transpose(image)
+            return turned if turned.mode.startswith("I") else turned.convert("RGBA")
+    except Image.DecompressionBombError as error:
+        raise InputError(path, f"more than {MOST_PIXELS} pixels", "a smaller picture") from error
+    except Exception as error:  # of a damaged file, Pillow raises nearly anything
         by_system = isinstance(error, OSError) and error.errno is not None  # Pillow's own have no number
         found = os_reason(error) if by_system else "not a picture that can be read"
         raise InputError(path, found, "a PNG, JPEG or other picture file") from error
@@ -62,12 +68,15 @@ def ink_of(grey: np.ndarray) -> np.ndarray:
 
 
 def _grey(image: Image.Image) -> np.ndarray:
-    """(height, width) in [0, 1]; what is transparent is white paper."""
+    """A picture of open_picture as (height, width) in [0, 1]; what is transparent is white paper."""
     if image.mode.startswith("I"):  # 16 bits a pixel
         return (np.asarray(image).astype(np.int64) + 128) // 257 / 255
-    rgba = np.asarray(image.convert("RGBA")).astype(np.int64)
-    luma, alpha = rgba[..., :3] @ [299, 587, 114], rgba[..., 3]
-    return (luma * alpha + 255_000 * (255 - alpha) + 127_500) // 255_000 / 255
+    grey = np.empty((image.height, image.width))
+    for row, pixels in enumerate(np.asarray(image)):  # not all at once: integers take much memory
+        red, green, blue, alpha = pixels.T.astype(np.int32)
+        luma = 299 * red + 587 * green + 114 * blue
+        grey[row] = (luma * alpha + 255_000 * (255 - alpha) + 127_500) // 255_000 / 255
+    return grey
 
 
 def _at_most_largest(grey: np.ndarray) -> np.ndarray:

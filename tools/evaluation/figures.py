@@ -10,7 +10,7 @@ from evaluation.measures import BINS, Evaluation
 from figures.attention import draw_map
 from figures.comparison import draw_accuracy, draw_loss
 from figures.run_groups import RunGroup
-from figures.style import Theme, frame_picture, set_title, style_axes
+from figures.style import Theme, as_letters, frame_picture, set_title, style_axes
 from models import AttentionPool, Cnn, Mlp, Model
 from models.attention_maps import attention_maps
 
@@ -25,10 +25,11 @@ def draw_confusion(figure: FigureBase, evaluation: Evaluation, names: list[str],
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=theme.heat, norm=PowerNorm(0.4, 0, 1))
     frame_picture(axes, theme)
+    letters = [as_letters(name) for name in names]
     places, size = range(len(names)), min(9.0, 150 / len(names))
     long = max(map(len, names)) > 3
-    axes.set_xticks(places, names, rotation=90 if long else 0, fontsize=size)
-    axes.set_yticks(places, names, fontsize=size)
+    axes.set_xticks(places, letters, rotation=90 if long else 0, fontsize=size)
+    axes.set_yticks(places, letters, fontsize=size)
     axes.tick_params(length=0, labelcolor=theme.faint)
     axes.set_xlabel("answer", color=theme.faint)
     axes.set_ylabel("label", color=theme.faint)
@@ -82,7 +83,7 @@ def draw_inside(
                 axes.set_visible(True)
                 maps = attention_maps(model, image)
                 draw_map(axes, maps, maps.received.mean(axis=0), theme=theme)
-                axes.set_xlabel(f"image {i}: {answers[i]}", color=theme.faint)
+                axes.set_xlabel(as_letters(f"image {i}: {answers[i]}"), color=theme.faint)
             set_title(grid[0], "Attention, mean of heads and queries", theme)
 
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 
 from common.training_log import TrainingLog
 from figures.run_groups import RunGroup
-from figures.style import LIGHT, Theme, percent, set_title, style_axes
+from figures.style import LIGHT, Theme, as_letters, percent, set_title, style_axes
 
 INCHES = (12.0, 10.4)
 WIDE = 100  # runs of which one reaches this many times as far as another are on a logarithmic axis
@@ -70,7 +70,7 @@ def draw_panel(
         first, known = column == columns[0], np.isfinite(curve.mean)
         marker = "o" if np.count_nonzero(known) <= FEW else None
         look = {"color": theme.line(i), "linestyle": "-" if first else "--", "linewidth": 2 if first else 1.5}
-        label = groups[i].label if first else "_"
+        label = as_letters(groups[i].label) if first else "_"
         axes.plot(curve.x, curve.mean, label=label, marker=marker, markersize=4.5 if first else 3, **look)
         axes.dataLim.update_from_data_x(curve.x, ignore=False)  # epochs without a number, too
         if len(groups[i].logs) > 1:
@@ -99,7 +99,7 @@ def draw_table(axes: Axes, groups: Sequence[RunGroup]) -> None:
     """The summary: a row for each group, in the colour of its lines."""
     axes.axis("off")
     set_title(axes, "Summary (several runs: mean, lowest to highest)")
-    rows = [summary_row(group) for group in groups]
+    rows = [tuple(map(as_letters, summary_row(group))) for group in groups]
     widths = [max(len(cell) for cell in column) + 2 for column in zip(TABLE_HEADER, *rows, strict=True)]
     shares = [width / sum(widths) for width in widths]
     table = axes.table(rows, colLabels=TABLE_HEADER, colWidths=shares, bbox=(0, 0, 1, 1), cellLoc="right")

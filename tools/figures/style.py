@@ -49,6 +49,12 @@ DARK = Theme(
 )  # fmt: skip
 
 
+def as_letters(text: str) -> str:
+    """A name for matplotlib to draw as it is: `$` begins no formula, `_` in front hides no line."""
+    text = text.encode(errors="replace").decode().replace("$", r"\$")  # a path can be any bytes
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
 def set_title(axes: Axes, title: str, theme: Theme = LIGHT) -> None:
     axes.set_title(title, loc="left", color=theme.text, fontsize=12, fontweight="bold")
 

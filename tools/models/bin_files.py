@@ -17,7 +17,7 @@ import numpy as np
 
 from common.errors import ModelError
 from models.model import DIGITS, Model
-from models.network_json import LARGEST_SIZE
+from models.network_json import LARGEST_SIDE
 from models.networks import AttentionPool, Cnn, Dense, Mlp
 
 Part = list[int] | str  # int32 sizes, or the name of a float64 tensor
@@ -145,4 +145,4 @@ def _ints(file: BinaryIO, count: int, offset: int) -> list[int]:
 
 
 def _plausible(sizes: list[int]) -> bool:
-    return all(1 <= size <= LARGEST_SIZE for size in sizes)
+    return all(1 <= size <= LARGEST_SIDE**2 for size in sizes)

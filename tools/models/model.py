@@ -3,12 +3,13 @@
 Letters: B batch, I inputs, K classes.
 """
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+
+from common.text import parse_json
 
 DIGITS = 10
 DIGIT_SIZE = (28, 28)  # rows and columns of a digit's picture
@@ -42,7 +43,7 @@ class Model(ABC):
     def class_names(self) -> list[str]:
         """What the classes are called: 0, 1, ... if the file does not say."""
         names = self.metadata.get("class_names")
-        return json.loads(names) if names else [str(label) for label in range(self.classes)]
+        return parse_json(names) if names else [str(label) for label in range(self.classes)]
 
     @property
     def answers(self) -> int:
@@ -53,7 +54,7 @@ class Model(ABC):
     def settings(self) -> dict[str, object]:
         """The options that it was trained with; {} if its file does not say."""
         try:
-            settings = json.loads(self.metadata.get("options", "{}"))
+            settings = parse_json(self.metadata.get("options", "{}"))
         except ValueError:
             return {}
         return settings if isinstance(settings, dict) else {}

@@ -11,12 +11,15 @@ import json
 from pathlib import Path
 
 from common.errors import ModelError
+from common.text import parse_json
 from models.model import Model
 from models.networks import ACTIVATIONS, POSITIONS, AttentionPool, Cnn, Dense, Mlp
 
 KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (Mlp, Cnn, AttentionPool)}
 WORDS = {"activation": tuple(ACTIVATIONS), "position": POSITIONS}
 LARGEST_SIZE = 65536  # so that no product of sizes is absurd
+LARGEST_SIDE = 4096  # of an image, in pixels
+LARGEST = {"inputs": LARGEST_SIDE**2, "height": LARGEST_SIDE, "width": LARGEST_SIDE}  # else LARGEST_SIZE
 
 
 def network_json(model: Model) -> str:
@@ -28,8 +31,8 @@ def network_json(model: Model) -> str:
 def parse_network(path: Path, text: str) -> Model:
     """The network that `text` from `path` describes, without tensors. Raises ModelError."""
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(text)
+    except ValueError as error:
         raise ModelError(path, f"a network that is no JSON ({error})", "a JSON object") from error
     if not isinstance(values, dict):
         raise _refusal(path, "", values, "a JSON object")
@@ -67,8 +70,9 @@ def _read_field(path: Path, where: str, name: str, value: object) -> object:
     elif name == "dropout":
         good, expected = type(value) in (int, float) and 0 <= value < 1, "a rate from 0 to less than 1"
     else:
-        good = type(value) is int and 1 <= value <= LARGEST_SIZE
-        expected = f"a whole number from 1 to {LARGEST_SIZE}"
+        largest = LARGEST.get(name, LARGEST_SIZE)
+        good = type(value) is int and 1 <= value <= largest
+        expected = f"a whole number from 1 to {largest}"
     if not good:
         raise _refusal(path, where, value, expected)
     return value

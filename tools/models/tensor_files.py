@@ -15,7 +15,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from common.class_names import is_class_name
 from common.errors import ModelError
+from common.text import parse_json
 from models.model import Model
 from models.network_json import network_json, parse_network
 
@@ -61,10 +63,14 @@ def _check_class_names(path: Path, metadata: dict[str, str], classes: int) -> No
     if "class_names" not in metadata:
         return
     try:
-        names = json.loads(metadata["class_names"])
+        names = parse_json(metadata["class_names"])
     except ValueError:
         names = None
-    if not isinstance(names, list) or len(names) != classes or not all(isinstance(n, str) for n in names):
+    if not (
+        isinstance(names, list)
+        and len(names) == classes
+        and all(isinstance(name, str) and is_class_name(name) for name in names)
+    ):
         expected = f"a JSON list of {classes} names"
         raise ModelError(path, f'metadata "class_names" is {metadata["class_names"][:60]}', expected)
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.errors import InputError, os_reason
-from common.writing import make_folder, replacing
+from common.errors import InputError
+from common.text import parse_json, read_text
+from common.writing import replacing
 from drawing.preparation import Stroke
 from drawing.strokes import SHEET, Content
 
@@ -30,7 +31,6 @@ def save_sample(folder: Path, label: str, picture: np.ndarray, strokes: Sequence
     """Writes a prepared picture, (28, 28) in [0, 1], and its strokes; returns the picture's path."""
     place = folder / _folder_name(label)
     path = place / f"{datetime.now():%Y%m%d-%H%M%S-%f}.png"
-    make_folder(place)
     if strokes:
         points = [[(round(x, 2), round(y, 2)) for x, y in stroke] for stroke in strokes]
         with replacing(path.with_suffix(".json")) as temporary:
@@ -42,13 +42,12 @@ def save_sample(folder: Path, label: str, picture: np.ndarray, strokes: Sequence
 
 def read_drawing(path: Path) -> Content:
     """The strokes of a sample's .json, in units of the sheet. Raises InputError."""
+    text = read_text(path, EXPECTED)
     try:
-        sample = json.loads(path.read_text())
+        sample = parse_json(text)
         scale = SHEET / float(sample["size"])
         strokes = [[(float(x) * scale, float(y) * scale) for x, y in line] for line in sample["strokes"]]
-    except OSError as error:
-        raise InputError(path, os_reason(error), EXPECTED) from error
-    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise InputError(path, "not such a drawing", EXPECTED) from error
     if not all(np.isfinite(line).all() and len(line) > 0 for line in strokes):
         raise InputError(path, "a stroke without points or with a place that is no number", EXPECTED)

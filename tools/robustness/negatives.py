@@ -146,9 +146,9 @@ def _pasted(rng: np.random.Generator, digits: np.ndarray, count: int) -> np.ndar
         box = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] / 255
         ink = np.kron(box, np.ones((zoom, zoom)))
         top = int(rng.integers(60, 60 + 2 * zoom))
-        height, width = ink.shape
-        sheet[top : top + height, left : left + width] = ink
-        left += width + zoom * int(rng.integers(1, 5))
+        room = sheet[top:, left:][: ink.shape[0], : ink.shape[1]]
+        room[:] = ink[: room.shape[0], : room.shape[1]]  # digits without a margin may reach beyond the sheet
+        left += ink.shape[1] + zoom * int(rng.integers(1, 5))
     return sheet
 
 

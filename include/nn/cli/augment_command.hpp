@@ -13,6 +13,7 @@
 #include "nn/cli/data_source.hpp"
 #include "nn/cli/options.hpp"
 #include "nn/cli/run.hpp"
+#include "nn/cli/run_files.hpp"
 #include "nn/cli/training_options.hpp"
 #include "nn/data/augment.hpp"
 #include "nn/data/png.hpp"
@@ -38,6 +39,7 @@ class AugmentCommand {
 
   int run(const std::string& executable) {
     constexpr std::size_t most = 8;  // images, and pictures of each
+    check_apart(data_source_.files(executable), {{"--output", output_}});
     const Dataset data = data_source_.load(executable, Part::train);
     const std::size_t rows = data.images.rows, cols = data.images.cols, size = data.image_size();
     const std::size_t images = std::min(most, data.size());

@@ -4,10 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "nn/cli/options.hpp"
+#include "nn/cli/run_files.hpp"
 #include "nn/data/dataset.hpp"
 #include "nn/data/safetensors_dataset.hpp"
 
@@ -35,8 +37,8 @@ class DataSource {
     if (use.class_names)
       add_text(app, "--class-names", class_names_, "text file, the name of a class a line [numbers]");
     if (use.classes)
-      add_number<std::size_t>(app, "--classes", options_.classes, "number of classes, 0 to count the labels",
-                              0, 256);
+      add_number<std::size_t>(app, "--classes", options_.classes,
+                              "number of classes, 0 to count the names or the labels", 0, 256);
     app.add_flag("--transpose", options_.transpose, "swap rows and columns of the images (EMNIST)");
     if (use.train)
       add_number<std::size_t>(app, "--train-limit", options_.train_limit, "training images to use, 0 for all",
@@ -46,10 +48,13 @@ class DataSource {
                               1'000'000'000);
   }
 
-  // Training and test images. `executable`: argv[0]. Throws Error if they are not there or not whole.
-  std::pair<Dataset, Dataset> load(const std::string& executable) const {
-    if (!file_.empty()) return load_safetensors_datasets(file_, options_);
-    return load_train_and_test(folder(executable), options_);
+  // Training and test images. `executable`: argv[0]. `named`: how many classes have a name, 0 for none.
+  // Throws Error if they are not there or not whole.
+  std::pair<Dataset, Dataset> load(const std::string& executable, std::size_t named) const {
+    DataOptions options = options_;
+    options.named = named;
+    if (!file_.empty()) return load_safetensors_datasets(file_, options);
+    return load_train_and_test(folder(executable), options);
   }
 
   // One of the two, with any labels: which of them are classes, the caller knows. `transpose`: as with
@@ -69,6 +74,14 @@ class DataSource {
     return file_.empty() ? folder(executable) : file_;
   }
 
+  // All files that it may read.
+  std::vector<RunFile> files(const std::string& executable) const {
+    std::vector<RunFile> all{{"--class-names", class_names_}, {"--data", file_}};
+    if (!file_.empty()) return all;
+    for (const std::string& path : idx_dataset_files(folder(executable))) all.push_back({"--data-dir", path});
+    return all;
+  }
+
   // The file with the names of the classes; "" for their numbers.
   const std::string& class_names_file() const { return class_names_; }
 
@@ -76,9 +89,10 @@ class DataSource {
   // "data" here, else "../data" beside the program: build/mnist_mlp finds it from anywhere.
   std::string folder(const std::string& executable) const {
     if (!folder_.empty()) return folder_;
-    if (std::filesystem::is_directory("data")) return "data";
+    std::error_code unknown;  // is no folder
+    if (std::filesystem::is_directory("data", unknown)) return "data";
     const std::filesystem::path beside = std::filesystem::path(executable).parent_path() / ".." / "data";
-    return std::filesystem::is_directory(beside) ? beside.lexically_normal().string() : "data";
+    return std::filesystem::is_directory(beside, unknown) ? beside.lexically_normal().string() : "data";
   }
 
   DataOptions options_;

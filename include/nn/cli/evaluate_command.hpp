@@ -31,7 +31,7 @@ class EvaluateCommand {
         command_(*app.add_subcommand("evaluate", "measure a trained model on labelled images")),
         threads_(threads) {
     begin_group(command_, "Options");
-    command_.add_option("MODEL", model_path_, "model file, .bin or .safetensors, of any of the programs")
+    add_text(command_, "MODEL", model_path_, "model file, .bin or .safetensors, of any of the programs")
         ->required()
         ->type_name("");
     add_choice<Part>(command_, "--split", part_, "which images",

@@ -20,6 +20,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "nn/files/json.hpp"
 #include "nn/training/report_json.hpp"
 #include "nn/training/scores.hpp"
 
@@ -69,7 +70,7 @@ inline std::string to_json(const Scorecard& card) {
                  {"classes", std::move(classes)},
                  {"confusion", std::move(rows)},
                  {"mistakes", std::move(mistakes)}};
-  return all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";  // a path may be any bytes
+  return json_text(all) + "\n";
 }
 
 namespace detail {

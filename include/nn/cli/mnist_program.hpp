@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -9,12 +10,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "nn/cli/commands.hpp"
 #include "nn/cli/interrupt.hpp"
 #include "nn/cli/progress.hpp"
 #include "nn/cli/run.hpp"
 #include "nn/cli/run_checkpoints.hpp"
+#include "nn/cli/run_files.hpp"
 #include "nn/cli/run_images.hpp"
 #include "nn/cli/run_logs.hpp"
 #include "nn/cli/run_record.hpp"
@@ -103,6 +106,7 @@ class MnistProgram {
                      ThreadTeam& team) {
     if (!beyond_bin(model.shape()).empty()) prefer_safetensors();
     check_savable(model, output_);
+    check_files();
     const Split split = stratified_split(train_set, held_out(validation_, train_set.size()), seed);
     TrainingState state(rng, split.training, options_.optimizer);
     const Outcome outcome = train(model, train_set, test_set, split, state, team);
@@ -114,6 +118,9 @@ class MnistProgram {
     const Stopwatch watch;
     const Evaluation result = evaluate(model, test_set, team);
     const double testing_seconds = watch.seconds();
+    if (!std::isfinite(result.loss)) {
+      throw Error("training", "the loss on the test images is no number, expected one; a smaller --lr helps");
+    }
     if (outcome != Outcome::interrupted) state.log[state.best_epoch - 1].test_accuracy = result.accuracy();
     const std::size_t bytes = save_model(model, output_, record_.metadata(state));
     logs_.end(state, outcome, result);
@@ -151,16 +158,26 @@ class MnistProgram {
       throw Error(output_,
                   "a .bin cannot say which class --outliers are, expected a path that ends in .safetensors");
     }
-    if (output_ == logs_.path()) {
-      throw Error("--log", output_ + " is the model file, too, expected a path of its own");
-    }
     if (validation_ == 0 && options_.patience > 0) {
       throw CLI::ValidationError(
           "--patience", "found without --validation, expected both: there is no validation loss to watch");
     }
-    check_writable(output_);
+    check_files();
     logs_.open(checkpoints_.json_log());
     if (!save_config_.empty()) write_atomically(save_config_, record_.settings.dump(2) + "\n");
+  }
+
+  // Throws Error if a file that is written is another one of the run's, or if the model cannot be written.
+  void check_files() const {
+    std::vector<RunFile> read = images_.files(executable_), written = logs_.files();
+    read.push_back({"--config", config_});
+    written.insert(written.begin(), {"--output", output_});
+    written.push_back({"--save-config", save_config_});
+    checkpoints_.check_apart_from(read);
+    checkpoints_.check_apart_from(written);
+    read.push_back({"--resume", checkpoints_.resumed()});  // which may be one of the checkpoints
+    check_apart(read, written);
+    check_writable(output_);
   }
 
   // Those in force, a "random" seed made a number.
@@ -199,11 +216,19 @@ class MnistProgram {
     observer.wants_to_stop = [&] { return interrupt.requested(); };
 
     const Stopwatch watch;
-    const Outcome outcome = nn::train(model, data, options_, state, team, observer);
+    Outcome outcome{};
+    try {
+      outcome = nn::train(model, data, options_, state, team, observer);
+      progress.close_line();
+      if (outcome == Outcome::interrupted) checkpoints_.interrupted(model, state, record_, logs_.json());
+    } catch (const Error&) {  // a log or a checkpoint cannot be written: that does not cost the model
+      progress.close_line();
+      const std::size_t bytes = save_model(model, output_, record_.metadata(state));
+      say_("wrote %s (%zu bytes), the model as it is now\n", output_.c_str(), bytes);
+      throw;
+    }
     training_seconds_ = watch.seconds();
-    progress.close_line();
     if (outcome == Outcome::interrupted) {
-      checkpoints_.interrupted(model, state, record_, logs_.json());
       say_("interrupted in epoch %zu after batch %zu; the model as it is now is tested and saved%s%s\n",
            state.epoch + 1, state.batch, checkpoints_.dir().empty() ? "" : "; go on with --resume ",
            checkpoints_.dir().c_str());

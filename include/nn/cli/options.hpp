@@ -99,8 +99,22 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value, const 
       });
 }
 
+// Adds `--name`, a path. '', as a shell makes of a variable that is not set, is refused: not given would be
+// something else.
 inline CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value,
                              const std::string& what) {
+  return app.add_option(name, value, what)
+      ->capture_default_str()
+      ->type_name("PATH")
+      ->check([](const std::string& text) {
+        return text.empty() ? std::string("found '', expected a path") : std::string();
+      });
+}
+
+// Adds `--name`, the path of a log to write, '' for none.
+inline CLI::Option* add_log(CLI::App& app, const std::string& name, std::string& value,
+                            const std::string& lines) {
+  const std::string what = "log file to write, " + lines + (value.empty() ? " [none]" : ", '' for none");
   return app.add_option(name, value, what)->capture_default_str()->type_name("PATH");
 }
 

@@ -22,6 +22,7 @@
 #include "nn/core/error.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/data/named_picture.hpp"
+#include "nn/files/json.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
 #include "nn/models/input_size.hpp"
 
@@ -144,8 +145,7 @@ class PredictCommand {
 
   void print(const Recognition& result, const NetworkPicture& picture) const {
     if (json_) {
-      constexpr auto replace = nlohmann::json::error_handler_t::replace;  // a path may be any bytes
-      std::printf("%s\n", to_json(result, names_).dump(-1, ' ', false, replace).c_str());
+      std::printf("%s\n", json_text(to_json(result, names_)).c_str());
     } else {
       std::printf("%s\n", to_text(result, names_).c_str());
       if (show_) std::fputs(ascii_picture(picture).c_str(), stdout);

@@ -10,6 +10,7 @@
 
 #include "nn/cli/nearest.hpp"
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 
 namespace nn::cli {
 
@@ -17,8 +18,15 @@ inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kInterrupted = 130
 
 inline int complain(const std::string& program, const std::string& message, int status) {
   std::fflush(stdout);
-  std::fprintf(stderr, "%s: error: %s\n", program.c_str(), message.c_str());
+  std::fprintf(stderr, "%s: error: %s\n", program.c_str(), one_line(message).c_str());
   return status;
+}
+
+// `status`, unless anything printed since the start could not be written.
+inline int with_output_written(const std::string& program, int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  return complain(program, "standard output: writing failed, expected a place for all that is printed",
+                  kFailed);
 }
 
 // Parses the command line, then calls body(), whose result is the exit status. Returns main's result: 0 done,
@@ -28,11 +36,9 @@ int run(CLI::App& app, int argc, char** argv, Body body) {
   const std::string program = app.get_name();
   try {
     app.parse(argc, argv);
-    const int status = body();
-    if (std::fflush(stdout) != 0) throw system_error("standard output", "writing failed");
-    return status;
+    return with_output_written(program, body());
   } catch (const CLI::Success& help_or_version) {
-    return app.exit(help_or_version);
+    return with_output_written(program, app.exit(help_or_version));
   } catch (const CLI::ExtrasError&) {
     const std::vector<CLI::App*> commands = app.get_subcommands();  // that were given: one at most
     const CLI::App& command = commands.empty() ? app : *commands.front();
@@ -41,7 +47,8 @@ int run(CLI::App& app, int argc, char** argv, Body body) {
     for (const CLI::App* other : command.get_subcommands({})) names.push_back(other->get_name());
     const std::string unknown = command.remaining().front();
     return complain(program,
-                    unknown + ": unknown option, expected one of those that --help lists; the nearest is " +
+                    shortened(unknown) +
+                        ": unknown option, expected one of those that --help lists; the nearest is " +
                         nearest(unknown.substr(0, unknown.find('=')), names),
                     kWrongUsage);
   } catch (const CLI::ParseError& error) {

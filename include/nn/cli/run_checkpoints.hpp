@@ -7,14 +7,17 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "nn/cli/checkpoint_folder.hpp"
 #include "nn/cli/options.hpp"
+#include "nn/cli/run_files.hpp"
 #include "nn/cli/run_record.hpp"
 #include "nn/cli/say.hpp"
 #include "nn/cli/settings.hpp"
 #include "nn/core/error.hpp"
 #include "nn/data/dataset.hpp"
+#include "nn/files/json.hpp"
 #include "nn/files/safetensors.hpp"
 #include "nn/training/checkpoint.hpp"
 
@@ -38,6 +41,17 @@ class RunCheckpoints {
   // Where they are saved; "" for nowhere.
   const std::string& dir() const { return dir_; }
 
+  // That the run goes on from; "" for a new run.
+  std::string resumed() const { return checkpoint_ ? checkpoint_->path() : ""; }
+
+  // Throws Error if one of these files is a checkpoint that is written.
+  void check_apart_from(const std::vector<RunFile>& files) const {
+    if (dir_.empty()) return;
+    for (const RunFile& file : files) {
+      if (CheckpointFolder::writes_to(file.path, dir_)) throw not_apart(file, "--checkpoint-dir");
+    }
+  }
+
   // With --resume: takes from the checkpoint the settings that were not given; those given must not change
   // the run. `now`: the settings in force. Throws Error if it is a checkpoint of another run, or none.
   void take_settings(CLI::App& app, const Settings& now) {
@@ -51,7 +65,7 @@ class RunCheckpoints {
       throw Error(checkpoint_->path(),
                   "is a checkpoint of " + text("program") + ", expected one of " + app.get_name());
     }
-    const Settings then = Settings::parse(text("options"), nullptr, false);
+    const Settings then = parse_json<Settings>(text("options"));
     if (!then.is_object()) throw Error(checkpoint_->path(), "the metadata \"options\" is no JSON object");
     std::string differences;
     for (const auto& [name, value] : then.items()) {

@@ -12,6 +12,7 @@
 
 #include "nn/cli/data_source.hpp"
 #include "nn/cli/options.hpp"
+#include "nn/cli/run_files.hpp"
 #include "nn/cli/say.hpp"
 #include "nn/cli/training_options.hpp"
 #include "nn/core/parallel.hpp"
@@ -41,9 +42,10 @@ class RunImages {
   // `executable`: argv[0]. Throws Error if they are not there or not whole.
   std::pair<Dataset, Dataset> load(const std::string& executable, std::uint64_t seed, std::size_t threads,
                                    const Say& say) {
-    std::pair<Dataset, Dataset> data = source_.load(executable);
-    auto& [train_set, test_set] = data;
     const std::string& names_file = source_.class_names_file();
+    const std::size_t named = names_file.empty() ? 0 : load_class_names(names_file, 0).size();
+    std::pair<Dataset, Dataset> data = source_.load(executable, named);
+    auto& [train_set, test_set] = data;
     if (!names_file.empty()) class_names_ = load_class_names(names_file, train_set.classes);
     say("data: %zu training and %zu test images of %zu x %zu pixels, %zu classes, from %s\n",
         train_set.size(), test_set.size(), train_set.images.rows, train_set.images.cols, train_set.classes,
@@ -59,6 +61,9 @@ class RunImages {
     say("outliers: %.0f drawings that are no digit, class %zu\n", count, train_set.classes - 1);
     return data;
   }
+
+  // All files that load() may read.
+  std::vector<RunFile> files(const std::string& executable) const { return source_.files(executable); }
 
   // As load() found them; none: the classes are called by their numbers.
   const std::vector<std::string>& class_names() const { return class_names_; }

@@ -4,10 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "nn/cli/options.hpp"
+#include "nn/cli/run_files.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "nn/training/evaluate.hpp"
 #include "nn/training/json_log.hpp"
@@ -25,14 +27,17 @@ class RunLogs {
   RunLogs& operator=(const RunLogs&) = delete;
 
   void add_options(CLI::App& app) {
-    add_text(app, "--log", path_, "log file to write, a row an epoch");
-    add_text(app, "--log-json", json_path_, "log file to write, a JSON object a line [none]");
+    add_log(app, "--log", path_, "a row an epoch");
+    add_log(app, "--log-json", json_path_, "a JSON object a line");
     add_number<std::size_t>(app, "--log-every", every_, "of --log-json: a line every so many batches, too", 0,
                             1'000'000'000);
   }
 
   // Of --log; "" for none.
   const std::string& path() const { return path_; }
+
+  // All files that it writes.
+  std::vector<RunFile> files() const { return {{"--log", path_}, {"--log-json", json_path_}}; }
 
   // `json`: the lines of the run's earlier part, if it is resumed. Throws Error if a file cannot be written.
   void open(std::string json) {

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@
 
 #include "nn/cli/nearest.hpp"
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
+#include "nn/files/json.hpp"
 #include "nn/files/read_file.hpp"
 
 namespace nn::cli {
@@ -37,7 +40,7 @@ inline Settings setting_value(const CLI::Option& option, const std::string& text
     const Settings number = Settings::parse(text, nullptr, false);
     if (number.is_number()) return number;
   }
-  return text;
+  return Settings::parse(json_text(Settings(text)));  // a path may be any bytes, JSON is UTF-8
 }
 
 // In force: given, or else the default.
@@ -79,30 +82,39 @@ inline std::string chosen_settings(const CLI::App& app) {
 }
 
 // Sets every option that was not given before, nor another in its place. Throws Error, naming `source`, for a
-// name that no option has and for a value that its option refuses.
+// name that no option has and for a value that its option refuses, even if another one was given.
 inline void apply_settings(CLI::App& app, const Settings& settings, const std::string& source) {
   const Settings in_force = settings_of(app);
   std::vector<std::string> names;
   for (const auto& [name, value] : in_force.items()) names.push_back(name);
   for (const auto& [name, value] : settings.items()) {
     if (std::ranges::find(names, name) == names.end()) {
-      throw Error(source, "found the setting \"" + name + "\", expected an option of " + app.get_name() +
-                              "; the nearest is \"" + nearest(name, names) + "\"");
+      const std::string found = shortened(name);
+      throw Error(source, "found the setting \"" + found + "\", expected an option of " + app.get_name() +
+                              "; the nearest is \"" + nearest(found, names) + "\"");
     }
     if (value.is_structured() || value.is_null()) {
-      throw Error(source, name + ": found " + value.dump() + ", expected a number, a word, true or false");
+      throw Error(source,
+                  name + ": found " + json_in_brief(value) + ", expected a number, a word, true or false");
     }
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     CLI::Option* option = app.get_option("--" + name);
-    const auto is_given = [](const CLI::Option* o) { return o->count() > 0; };
-    const bool is_unset = value == "" && option->get_default_str().empty();
-    if (is_given(option) || is_unset || std::ranges::any_of(option->get_excludes(), is_given)) continue;
     const bool is_flag = option->get_expected_max() == 0;
-    if (is_flag != value.is_boolean()) {
-      throw Error(source, name + ": found " + value.dump() + ", expected " +
+    if (is_flag != value.is_boolean() || text.find('\0') != text.npos) {
+      throw Error(source, name + ": found " + json_in_brief(value) + ", expected " +
                               (is_flag ? "true or false" : "a number or a word"));
     }
+    const auto is_given = [](const CLI::Option* o) { return o->count() > 0; };
+    const bool is_unset = text.empty() && option->get_default_str().empty();
+    if (is_unset || std::ranges::any_of(option->get_excludes(), is_given)) continue;
     try {
-      option->add_result(value.is_string() ? value.get<std::string>() : value.dump());
+      const std::vector<std::string> given = option->results();
+      option->clear();
+      option->add_result(text);
+      option->run_callback();  // checks it, even if it does not stay
+      if (given.empty()) continue;
+      option->clear();
+      option->add_result(given);
       option->run_callback();
     } catch (const CLI::Error& error) {
       throw Error(source, error.what());
@@ -110,17 +122,30 @@ inline void apply_settings(CLI::App& app, const Settings& settings, const std::s
   }
 }
 
-// Throws Error if the file is not a JSON object.
+// Throws Error if the file is not a JSON object with each name once.
 inline Settings read_settings(const std::string& path) {
-  const Bytes bytes = read_file(path);
+  const auto refuse = [&](const std::string& found) {
+    throw Error(path, found + ", expected an object with settings, each once");
+  };
+  std::set<std::string> names;
+  const auto check = [&](int depth, Settings::parse_event_t event, const Settings& value) {
+    if (depth > kDeepestJson) refuse("is nested too deeply");
+    if (depth == 1 && event == Settings::parse_event_t::key && !names.insert(value).second) {
+      refuse("has " + json_in_brief(value) + " twice");
+    }
+    return true;
+  };
+  const Bytes bytes = read_file(path, kLargestText);
+  Settings settings;
   try {
-    Settings settings = Settings::parse(bytes.data(), bytes.data() + bytes.size());
-    if (settings.is_object()) return settings;
-    throw Error(path, "holds " + std::string(settings.type_name()) + ", expected an object with settings");
+    settings = Settings::parse(bytes.data(), bytes.data() + bytes.size(), check);
   } catch (const nlohmann::json::parse_error& error) {
-    throw Error(path,
-                "is no JSON at byte " + std::to_string(error.byte) + ", expected an object with settings");
+    refuse("is no JSON at byte " + std::to_string(error.byte));
+  } catch (const nlohmann::json::out_of_range&) {
+    refuse("holds a number that is too large");
   }
+  if (!settings.is_object()) refuse("holds " + std::string(settings.type_name()));
+  return settings;
 }
 
 }  // namespace nn::cli

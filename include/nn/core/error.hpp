@@ -8,8 +8,9 @@
 
 namespace nn {
 
-// what() reads "<where>: <found, and what was expected>", one line. `where` is a path or an option.
-// A programmer's mistake (a wrong shape, an index out of range) is an assert, never an Error.
+// what() reads "<where>: <found, and what was expected>", where being a path or an option. A name in it may
+// have any bytes: nn::cli::complain() makes one line of it. A programmer's mistake (a wrong shape, an index
+// out of range) is an assert, never an Error.
 class Error : public std::runtime_error {
  public:
   Error(const std::string& where, const std::string& found_and_expected)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 #include "nn/files/read_file.hpp"
 
 namespace nn {
@@ -21,8 +22,7 @@ inline bool has_outlier_class(std::span<const std::string> names) {
 
 // Something to print on one line.
 inline bool is_class_name(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; });
+  return !text.empty() && is_utf8(text) && std::ranges::none_of(text, is_control_character);
 }
 
 // "0", "1", ...: the names of classes that have no others.
@@ -33,9 +33,10 @@ inline std::vector<std::string> numbers_as_names(std::size_t classes) {
 }
 
 // Spaces around a name and empty lines at the end do not count. `classes` names are expected; 0: any number.
-// Throws Error if there are more or fewer, or if a name is empty, given twice, or holds control characters.
+// Throws Error if there are more or fewer, or if a name is empty, given twice, not UTF-8, or holds control
+// characters.
 inline std::vector<std::string> load_class_names(const std::string& path, std::size_t classes) {
-  const Bytes bytes = read_file(path);
+  const Bytes bytes = read_file(path, kLargestText);
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // UTF-8's mark, which some editors write
   rest = rest.substr(0, rest.find_last_not_of(" \t\r\n") + 1);
@@ -51,8 +52,9 @@ inline std::vector<std::string> load_class_names(const std::string& path, std::s
                             ", expected the name of a class, each once, one a line");
     };
     if (name.empty()) refuse("is empty");
+    if (!is_utf8(name)) refuse("is not UTF-8");
     if (!is_class_name(name)) refuse("holds control characters");
-    if (std::ranges::find(names, name) != names.end()) refuse("has " + name + " again");
+    if (std::ranges::find(names, name) != names.end()) refuse("has " + shortened(name) + " again");
     if (names.size() == 256) throw Error(path, "more than 256 names, expected one for each class");
     names.push_back(name);
   }

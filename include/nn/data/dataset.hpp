@@ -10,7 +10,9 @@
 #include <future>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "nn/core/error.hpp"
 #include "nn/data/idx.hpp"
@@ -20,6 +22,7 @@ namespace nn {
 
 struct DataOptions {
   std::size_t classes = 0;      // how many there are, 1 .. 256; 0: see count_classes()
+  std::size_t named = 0;        // how many have a name
   bool transpose = false;       // swap rows and columns: EMNIST's images are stored column by column
   std::size_t train_limit = 0;  // of the training images the first n; 0: all
   std::size_t test_limit = 0;   // of the test images
@@ -44,10 +47,11 @@ inline std::uint32_t crc32(const Dataset& data) {
   return libdeflate_crc32(libdeflate_crc32(0, pixels.data(), pixels.size()), labels.data(), labels.size());
 }
 
-// How many classes there are: `expected`; if that is 0, what the file states; if it does not, 10, or more if
-// no label is left out: 26 in EMNIST's letters, labelled 1 .. 26, make 27, of which class 0 stays unused. So
-// one wrong label does not become a class. Throws Error if a label does not fit.
-inline std::size_t count_classes(const Labels& labels, std::size_t expected) {
+// How many classes there are: `expected`; if that is 0, what the file states; if it does not, as many as are
+// `named`, if the labels fit; else 10, or more if no label is left out: 26 in EMNIST's letters, labelled
+// 1 .. 26, make 27, of which class 0 stays unused. So one wrong label does not become a class. Throws Error
+// if a label does not fit.
+inline std::size_t count_classes(const Labels& labels, std::size_t expected, std::size_t named = 0) {
   std::array<bool, 256> occurs{};
   for (const std::uint8_t label : labels.labels()) occurs[label] = true;
   std::size_t largest = 255, missing = 1;
@@ -55,6 +59,7 @@ inline std::size_t count_classes(const Labels& labels, std::size_t expected) {
   while (missing < largest && occurs[missing]) ++missing;
 
   const std::size_t stated = expected != 0 ? expected : labels.classes;
+  if (stated == 0 && largest < named) return named;
   const std::size_t classes = stated != 0 ? stated : 10;
   if (largest < classes) return classes;
   if (stated == 0 && missing == largest) return largest + 1;
@@ -94,22 +99,33 @@ inline std::pair<Dataset, Dataset> complete(Dataset train, Dataset test, const D
     throw Error(test.images.source, "images of " + size(test.images) + " pixels, expected " +
                                         size(train.images) + " as in " + train.images.source);
   }
-  train = complete(std::move(train), options.classes, options.train_limit);
-  test = complete(std::move(test), train.classes, options.test_limit);
+  const std::size_t classes = count_classes(train.labels, options.classes, options.named);
+  train = complete(std::move(train), classes, options.train_limit);
+  test = complete(std::move(test), classes, options.test_limit);
   return {std::move(train), std::move(test)};
 }
 
-// `folder`/train-images-idx3-ubyte in any of its four spellings. Throws Error with what was looked for.
-inline std::string find_idx_file(const std::string& folder, const std::string& part, char dimensions) {
+// `folder`/train-images-idx3-ubyte in its four spellings.
+inline std::vector<std::string> idx_spellings(const std::string& folder, const std::string& part,
+                                              char dimensions) {
   const std::string idx = std::string("idx") + dimensions + "-ubyte";
+  std::vector<std::string> paths;
   for (const std::string& name : {part + "-" + idx, part + "." + idx}) {
     for (const char* packed : {"", ".gz"}) {
-      const std::filesystem::path path = std::filesystem::path(folder) / (name + packed);
-      std::error_code ignored;
-      if (std::filesystem::exists(path, ignored)) return path.string();
+      paths.push_back((std::filesystem::path(folder) / (name + packed)).string());
     }
   }
-  const bool exists = std::filesystem::is_directory(folder);
+  return paths;
+}
+
+// The first of them that is there. Throws Error with what was looked for.
+inline std::string find_idx_file(const std::string& folder, const std::string& part, char dimensions) {
+  std::error_code reason;  // if one is there and cannot be read, its reader says why
+  for (const std::string& path : idx_spellings(folder, part, dimensions)) {
+    if (std::filesystem::status(path, reason).type() != std::filesystem::file_type::not_found) return path;
+  }
+  const std::string idx = std::string("idx") + dimensions + "-ubyte";
+  const bool exists = std::filesystem::is_directory(folder, reason);
   throw Error(folder, (exists ? "has no " + part : std::string("no such folder")) +
                           ", expected a folder with " + part + "-" + idx + " or " + part + "." + idx +
                           ", plain or .gz");
@@ -124,6 +140,19 @@ inline Dataset read_idx_dataset(const std::string& folder, const std::string& sp
 }
 
 }  // namespace detail
+
+// All files that a data set in `folder` may be in: its four parts, in all spellings.
+inline std::vector<std::string> idx_dataset_files(const std::string& folder) {
+  std::vector<std::string> all;
+  for (const std::string& split : {std::string("train"), std::string("t10k")}) {
+    for (const auto& [part, dimensions] : {std::pair("-images", '3'), std::pair("-labels", '1')}) {
+      for (std::string& path : detail::idx_spellings(folder, split + part, dimensions)) {
+        all.push_back(std::move(path));
+      }
+    }
+  }
+  return all;
+}
 
 // Reads `folder`/`split`-images-idx3-ubyte and -labels-idx1-ubyte; split is "train" or "t10k". Throws Error
 // if a file is missing or damaged, if the counts differ, or if a label does not fit the classes.

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -93,9 +94,16 @@ class InputFile {
   std::size_t size_ = 0;
 };
 
-// A whole file in memory. Throws Error as InputFile does.
-inline Bytes read_file(const std::string& path) {
+// Bytes of a text that people write: a file of another kind, named by mistake, is not worth reading.
+inline constexpr std::size_t kLargestText = 16 << 20;
+
+// A whole file in memory. Throws Error as InputFile does, and if it has more than `largest` bytes.
+inline Bytes read_file(const std::string& path,
+                       std::size_t largest = std::numeric_limits<std::size_t>::max()) {
   const InputFile file(path);
+  if (file.size() > largest) {
+    throw Error(path, std::to_string(file.size()) + " bytes, expected at most " + std::to_string(largest));
+  }
   Bytes bytes(file.size());
   file.read_at(0, bytes.data(), bytes.size());
   return bytes;

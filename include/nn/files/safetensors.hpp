@@ -63,7 +63,7 @@ class SafetensorsWriter {
       header[t->name] = {{"dtype", t->dtype}, {"shape", t->shape}, {"data_offsets", {begin, end}}};
     }
     // A path among the metadata may be any bytes; what is not UTF-8 becomes U+FFFD.
-    std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::string text = json_text(header);
     text.resize((text.size() + 7) / 8 * 8, ' ');
 
     AtomicFile file(path);

@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nn/core/error.hpp"
+#include "nn/files/json.hpp"
 
 namespace nn {
 
@@ -87,7 +88,7 @@ inline std::size_t safetensors_value_size(std::string_view dtype) {
 }
 
 inline Error tensor_error(const std::string& path, const std::string& name, const std::string& message) {
-  return Error(path, "tensor " + nlohmann::json(name).dump() + " " + message);  // a name may be any text
+  return Error(path, "tensor " + json_in_brief(nlohmann::json(name)) + " " + message);
 }
 
 // The JSON object in `text`. A key that is given twice is refused: nlohmann::json would keep one of the two.
@@ -100,7 +101,7 @@ inline nlohmann::json parse_safetensors_json(const std::string& path, std::strin
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
-      throw Error(path, "header has " + value.dump() + " twice, expected each name once");
+      throw Error(path, "header has " + json_in_brief(value) + " twice, expected each name once");
     }
     return true;
   };
@@ -128,11 +129,12 @@ inline SafetensorsInfo parse_safetensors_info(const std::string& path, const std
   const std::size_t value_size =
       dtype != entry.end() && dtype->is_string() ? safetensors_value_size(dtype->get<std::string>()) : 0;
   if (value_size == 0) {
-    refuse("has dtype " + (dtype == entry.end() ? "none" : dtype->dump()) + ", expected F32, U8, I64 or so");
+    refuse("has dtype " + (dtype == entry.end() ? "none" : json_in_brief(*dtype)) +
+           ", expected F32, U8, I64 or so");
   }
   const std::vector<std::size_t> shape = sizes("shape"), offsets = sizes("data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > data_size) {
-    refuse("has data_offsets " + entry["data_offsets"].dump() + ", expected begin and end in " +
+    refuse("has data_offsets " + json_in_brief(entry["data_offsets"]) + ", expected begin and end in " +
            std::to_string(data_size) + " bytes of data");
   }
   const std::size_t bytes = offsets[1] - offsets[0];

@@ -21,6 +21,7 @@
 #include "nn/core/error.hpp"
 #include "nn/core/names.hpp"
 #include "nn/data/images.hpp"
+#include "nn/files/json.hpp"
 #include "nn/models/any_model.hpp"
 
 namespace nn {
@@ -55,12 +56,6 @@ namespace detail {
 // Sizes of the largest networks that are read, and can be trained: no product of a few of them overflows.
 inline constexpr std::size_t kLargestSize = 65536, kMostLayers = 64;
 
-// A value in a message: its first 60 characters.
-inline std::string excerpt(const nlohmann::json& value) {
-  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  return text.size() <= 60 ? text : text.substr(0, 60) + "...";
-}
-
 // An object of the description, whose keys have been checked.
 class NetworkObject {
  public:
@@ -69,9 +64,10 @@ class NetworkObject {
       : object_(object), source_(source) {
     std::string expected;
     for (const char* key : keys) expected += (expected.empty() ? "" : ", ") + std::string(key);
-    if (!object.is_object()) refuse("is " + excerpt(object), "an object with " + expected);
+    if (!object.is_object()) refuse("is " + json_in_brief(object), "an object with " + expected);
     for (const auto& [key, value] : object.items()) {
-      if (std::ranges::find(keys, key) == keys.end()) refuse("has " + excerpt(key), "only " + expected);
+      if (std::ranges::find(keys, key) == keys.end())
+        refuse("has \"" + shortened(key) + "\"", "only " + expected);
     }
     for (const char* key : keys) {
       if (!object.contains(key)) refuse("has no \"" + std::string(key) + "\"", expected);
@@ -109,7 +105,7 @@ class NetworkObject {
   }
 
   [[noreturn]] void refuse_value(const char* key, const std::string& expected) const {
-    refuse("has \"" + std::string(key) + "\": " + excerpt(object_[key]), expected);
+    refuse("has \"" + std::string(key) + "\": " + json_in_brief(object_[key]), expected);
   }
 
  private:
@@ -177,7 +173,7 @@ inline AnyShape network_shape(const nlohmann::json& network, const std::string& 
   if (kind != network.end() && *kind == "mlp") return detail::mlp_shape(network, source);
   if (kind != network.end() && *kind == "cnn") return detail::cnn_shape(network, source);
   if (kind != network.end() && *kind == "attention_pool") return detail::attention_shape(network, source);
-  throw Error(source, "network has kind " + (kind == network.end() ? "none" : detail::excerpt(*kind)) +
+  throw Error(source, "network has kind " + (kind == network.end() ? "none" : json_in_brief(*kind)) +
                           ", expected mlp, cnn or attention_pool");
 }
 

@@ -13,11 +13,13 @@
 #include <map>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "nn/core/error.hpp"
+#include "nn/files/json.hpp"
 #include "nn/files/safetensors.hpp"
 #include "nn/models/model_files.hpp"
 #include "nn/training/report_json.hpp"
@@ -71,6 +73,73 @@ void read_beside_weights(const Safetensors& file, M& model, const std::string& p
   }
 }
 
+// Throws Error, with what differs, if the file is of another network.
+template <class Shape>
+void check_network(const Safetensors& file, const Shape& shape) {
+  const nlohmann::json here = network_json(shape);
+  const nlohmann::json there = std::visit([](const auto& s) { return network_json(s); }, read_network(file));
+  std::string differences;
+  for (const nlohmann::json& change : nlohmann::json::diff(there, here)) {
+    const nlohmann::json::json_pointer place(change["path"].get<std::string>());
+    differences += (differences.empty() ? "" : "; ") + place.to_string().substr(1) + " " +
+                   (there.contains(place) ? json_in_brief(there[place]) : "none") + " there, " +
+                   (change.contains("value") ? json_in_brief(change["value"]) : "none") + " here";
+  }
+  if (!differences.empty()) {
+    throw Error(file.path(), "is a checkpoint of another network: " + differences);
+  }
+}
+
+// The metadata "training"; state.order is that of the run already. Throws Error if it is damaged, or if what
+// it says cannot be.
+inline void read_training(const Safetensors& file, TrainingState& state, const OptimizerOptions& optimizer) {
+  const auto refuse = [&](const std::string& found) {
+    throw Error(file.path(), "the metadata \"training\" " + found + ", expected the state of a run");
+  };
+  const auto text = file.metadata().find("training");
+  if (text == file.metadata().end()) refuse("is missing");
+  std::uint64_t steps = 0;
+  try {
+    const auto training = parse_json(text->second);
+    state.rng = SimpleRng(whole_number(training, "rng"));
+    state.epoch = whole_number(training, "epoch");
+    state.batch = whole_number(training, "batch");
+    state.loss_sum = training.at("loss_sum").get<double>();
+    state.seconds = training.at("seconds").get<double>();
+    steps = whole_number(training, "optimizer_steps");
+    state.best_epoch = whole_number(training, "best_epoch");
+    const nlohmann::json& best_loss = training.at("best_loss");
+    state.best_loss = best_loss.is_null() ? std::numeric_limits<double>::infinity() : best_loss.get<double>();
+    state.log.clear();
+    for (const nlohmann::json& row : training.at("log")) state.log.push_back(epoch_report(row));
+  } catch (const nlohmann::json::exception&) {
+    refuse("is damaged");
+  }
+  state.optimizer = Optimizer(optimizer, steps);
+
+  const std::size_t epochs = state.log.size(), images = state.order.size();
+  const bool is_best_among_them = state.best_epoch <= epochs && (state.best_epoch > 0) == (epochs > 0);
+  if (state.epoch != epochs || !is_best_among_them) {
+    refuse("contradicts itself: " + std::to_string(state.epoch) + " epochs, a log of " +
+           std::to_string(epochs) + ", the best epoch " + std::to_string(state.best_epoch));
+  }
+  for (std::size_t i = 0; i < epochs; ++i) {
+    if (state.log[i].epoch != i + 1) {
+      refuse("has epoch " + std::to_string(state.log[i].epoch) + " as number " + std::to_string(i + 1) +
+             " of its log");
+    }
+  }
+  if (state.batch > images || steps > (epochs + 1) * images) {
+    refuse("has done batch " + std::to_string(state.batch) + " and " + std::to_string(steps) +
+           " steps with " + std::to_string(images) + " images");
+  }
+  const auto is_amount = [](double x) { return x >= 0; };
+  if (!is_amount(state.loss_sum) || !is_amount(state.seconds) ||
+      !std::ranges::all_of(state.log, is_amount, &EpochReport::seconds)) {
+    refuse("holds a negative loss or time");
+  }
+}
+
 // Another order of the same images.
 inline void read_order(const Safetensors& file, std::vector<std::uint32_t>& order) {
   std::vector<std::uint32_t> found(order.size()), sorted = order;
@@ -89,43 +158,10 @@ inline void read_order(const Safetensors& file, std::vector<std::uint32_t>& orde
 template <Model M>
 void load_checkpoint(const Safetensors& file, M& model, TrainingState& state,
                      const OptimizerOptions& optimizer) {
-  nlohmann::json network = network_json(model.shape());
-  const nlohmann::json found = nlohmann::json::parse(file.metadata().at("network"), nullptr, false);
-  if (found != network) {
-    std::string differences;
-    for (const nlohmann::json& change : nlohmann::json::diff(found, network)) {
-      const nlohmann::json::json_pointer place(change["path"].get<std::string>());
-      const auto text = [&](const nlohmann::json& in) {
-        return in.contains(place) ? in[place].dump() : "none";
-      };
-      differences += (differences.empty() ? "" : "; ") + place.to_string().substr(1) + " " + text(found) +
-                     " there, " + text(network) + " here";
-    }
-    throw Error(file.path(), "is a checkpoint of another network: " + differences);
-  }
+  detail::check_network(file, model.shape());
   read_weights(file, model);
   detail::read_order(file, state.order);
-  try {
-    const nlohmann::json training = nlohmann::json::parse(file.metadata().at("training"));
-    state.rng = SimpleRng(training.at("rng").get<std::uint64_t>());
-    state.epoch = training.at("epoch").get<std::size_t>();
-    state.batch = training.at("batch").get<std::size_t>();
-    state.loss_sum = training.at("loss_sum").get<double>();
-    state.seconds = training.at("seconds").get<double>();
-    state.optimizer = Optimizer(optimizer, training.at("optimizer_steps").get<std::uint64_t>());
-    state.best_epoch = training.at("best_epoch").get<std::size_t>();
-    const nlohmann::json& best_loss = training.at("best_loss");
-    state.best_loss = best_loss.is_null() ? std::numeric_limits<double>::infinity() : best_loss.get<double>();
-    state.log.clear();
-    for (const nlohmann::json& row : training.at("log")) state.log.push_back(epoch_report(row));
-  } catch (const nlohmann::json::exception&) {
-    throw Error(file.path(), "the metadata \"training\" is damaged, expected the state of a run");
-  }
-  if (state.best_epoch > state.epoch || state.log.size() != state.epoch) {
-    throw Error(file.path(), "the metadata \"training\" contradicts itself: " + std::to_string(state.epoch) +
-                                 " epochs, a log of " + std::to_string(state.log.size()) +
-                                 ", the best epoch " + std::to_string(state.best_epoch));
-  }
+  detail::read_training(file, state, optimizer);
   const bool has_moments = state.optimizer.steps() > 0;
   if (has_moments && state.optimizer.uses_first_moment()) {
     detail::read_beside_weights(file, model, "moment1", [](Tensor& t) -> Floats& { return t.moment1; });

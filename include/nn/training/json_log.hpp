@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nn/files/atomic_file.hpp"
+#include "nn/files/json.hpp"
 
 namespace nn {
 
@@ -22,7 +23,7 @@ class JsonLog {
     if (path_.empty()) return;
     nlohmann::ordered_json line = {{"event", event}};
     line.update(what);
-    text_ += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    text_ += json_text(line) + "\n";
   }
 
   // The file then holds all lines so far. Throws Error if it cannot be written.

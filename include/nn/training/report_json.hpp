@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -25,12 +26,18 @@ inline nlohmann::ordered_json to_json(const EpochReport& r) {
           {"learning_rate", r.learning_rate}};
 }
 
+// The whole number >= 0 at a key, as parsed. Throws nlohmann::json::exception if there is none; get() would
+// convert any number, even one that does not fit.
+inline std::uint64_t whole_number(const nlohmann::json& object, const char* key) {
+  return object.at(key).get_ref<const nlohmann::json::number_unsigned_t&>();
+}
+
 // Throws nlohmann::json::exception if a column is missing or is no number.
 inline EpochReport epoch_report(const nlohmann::json& row) {
   const auto number = [&](const char* name) {
     return row.at(name).is_null() ? EpochReport::not_measured : row.at(name).get<double>();
   };
-  return {.epoch = row.at("epoch").get<std::size_t>(),
+  return {.epoch = whole_number(row, "epoch"),
           .loss = number("loss"),
           .seconds = number("seconds"),
           .validation_loss = number("val_loss"),

@@ -1,0 +1,57 @@
+#include "nn/cli/checkpoint_folder.hpp"
+
+#include <filesystem>
+
+#include "catch.hpp"
+#include "temporary_folder.hpp"
+
+using namespace nn;
+using cli::CheckpointFolder;
+using nn::test::contains;
+namespace fs = std::filesystem;
+
+TEST_CASE("a folder of checkpoints is one run's as long as it lives") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "run";
+  {
+    const CheckpointFolder first(path, 1, false);
+    const std::string expected = path + ": another run uses it, expected a folder of its own for each run";
+    CHECK(test::error_of([&] { CheckpointFolder(path, 1, false); }) == expected);
+    CHECK(test::error_of([&] { CheckpointFolder(path, 1, true); }) == expected);
+    CHECK_NOTHROW(CheckpointFolder(folder / "other", 1, false));
+  }
+  CHECK_NOTHROW(CheckpointFolder(path, 1, false));
+}
+
+TEST_CASE("what stands in the way of a checkpoint is told") {
+  const test::TemporaryFolder folder;
+  const auto write = [](const std::string& path) { write_atomically(path, "checkpoint"); };
+  const CheckpointFolder checkpoints(folder.path(), 1, false);
+
+  fs::create_directories(folder / "epoch-000001.safetensors/in the way");
+  CHECK_THAT(test::error_of([&] { checkpoints.save_epoch(1, false, write); }),
+             contains("epoch-000001.safetensors: cannot be written: "));
+  CHECK_THAT(test::error_of([&] { checkpoints.save_epoch(2, false, write); }),
+             contains(folder.path() + ": older checkpoints cannot be removed: "));
+  fs::remove_all(folder / "epoch-000001.safetensors");
+  CHECK_NOTHROW(checkpoints.save_epoch(3, true, write));
+
+  fs::create_symlink("loop", folder / "loop");
+  CHECK(cli::checkpoint_file(folder / "loop") == folder / "loop");
+  CHECK_THAT(test::error_of([&] { CheckpointFolder(folder / "loop", 1, false); }),
+             contains("cannot be written: Too many levels of symbolic links"));
+}
+
+TEST_CASE("the files that a folder of checkpoints is made of") {
+  const test::TemporaryFolder folder;
+  const auto is_its_own = [&](const std::string& name) {
+    return CheckpointFolder::writes_to(folder / name, folder.path());
+  };
+  CHECK(is_its_own("latest.safetensors"));
+  CHECK(is_its_own("./best.safetensors"));
+  CHECK(is_its_own("epoch-000012.safetensors"));
+  CHECK(!is_its_own("model.safetensors"));
+  CHECK(!is_its_own("epoch-twelve.safetensors"));
+  CHECK(!is_its_own("other/latest.safetensors"));
+  CHECK(!CheckpointFolder::writes_to("", folder.path()));
+}
