@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "catch.hpp"
+#include "nn/core/tensor.hpp"
 #include "temporary_folder.hpp"
 
 using namespace nn;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +17,14 @@
 namespace nn {
 
 using Floats = std::vector<float, ArrayAllocator<float>>;
+
+// Whether no value is NaN or infinite. All are looked at, so that compilers make vectors of it.
+template <std::floating_point T>
+bool finite(std::span<const T> values) {
+  bool all = true;
+  for (const T v : values) all &= std::isfinite(v);
+  return all;
+}
 
 struct Tensor {
   Tensor() = default;

@@ -72,13 +72,13 @@ class BinReader {
     for (std::size_t first = 0; first < out.size(); first += part.size()) {
       const std::size_t count = std::min(part.size(), out.size() - first);
       file_.read_at(offset_, part.data(), count * sizeof(double));
-      for (std::size_t i = 0; i < count; ++i) {
-        out[first + i] = static_cast<T>(part[i]);
-        if (!std::isfinite(out[first + i])) {
-          throw Error(path(), "weight " + std::to_string(part[i]) + " at byte " +
-                                  std::to_string(offset_ + i * sizeof(double)) +
-                                  ", expected a finite number");
-        }
+      const std::span<T> read = out.subspan(first, count);
+      for (std::size_t i = 0; i < count; ++i) read[i] = static_cast<T>(part[i]);
+      if (!finite(std::span<const T>(read))) {
+        std::size_t i = 0;
+        while (std::isfinite(read[i])) ++i;
+        throw Error(path(), "weight " + std::to_string(part[i]) + " at byte " +
+                                std::to_string(offset_ + i * sizeof(double)) + ", expected a finite number");
       }
       offset_ += count * sizeof(double);
     }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -23,12 +22,6 @@
 namespace nn {
 
 static_assert(std::endian::native == std::endian::little, "SafeTensors files are little-endian");
-
-// Whether no value is NaN or infinite: what the reader of a model asks of its weights.
-template <std::floating_point T>
-bool finite(std::span<const T> values) {
-  return std::ranges::all_of(values, [](T v) { return std::isfinite(v); });
-}
 
 class SafetensorsWriter {
  public:

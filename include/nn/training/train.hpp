@@ -95,7 +95,7 @@ inline double learning_rate_at(const TrainingOptions& o, std::size_t epoch, std:
 template <Model M>
 bool is_sound(M& model, Batches& batches, std::size_t epoch, ThreadTeam& team) {
   for (const Tensor* t : model.tensors()) {
-    if (!std::ranges::all_of(t->value, [](float w) { return std::isfinite(w); })) return false;
+    if (!finite(std::span<const float>(t->value))) return false;
   }
   const Batch batch = batches.batch(batches.count() - 1, team, epoch);
   const std::span<const float> logits = model.forward(batch, team);
