@@ -74,7 +74,7 @@ TEST_CASE("outliers are drawings in the box of digits, most of which the geometr
 
 TEST_CASE("which outliers they are depends on the seed, not on the threads") {
   const std::vector<std::uint8_t> alone = pixels_with_outliers(60, 7, 1);
-  for (const std::size_t threads : {2, 3, 4}) CHECK(pixels_with_outliers(60, 7, threads) == alone);
+  for (const std::size_t threads : {2u, 3u, 4u}) CHECK(pixels_with_outliers(60, 7, threads) == alone);
   const std::vector<std::uint8_t> others = pixels_with_outliers(60, 8, 1);
   std::size_t equal = 0;
   for (std::size_t first = kImages * kPixels; first < alone.size(); first += kPixels) {
