@@ -61,7 +61,7 @@ inline GreyPicture read_png(std::span<const std::uint8_t> file, const std::strin
     if (png_image_finish_read(&image, nullptr, pixels.data(), 0, nullptr) == 0) refuse(image.message);
   };
   GreyPicture picture{rows, cols, std::vector<std::uint8_t>(rows * cols)};
-  if (is_grey) {  // what the rest comes to, in a fifth of the time
+  if (is_grey) {  // the same as below, without a colour and an opacity for every pixel
     read_into(picture.pixels);
     return picture;
   }
