@@ -17,7 +17,10 @@ def test_help_and_version(program: str, tmp_path: Path) -> None:
     for option in ["--epochs", "--lr", "--seed", "--output", "--log", "--quiet", "--help", "--version"]:
         assert option in help_text.stdout
     version = run_program(program, "--version", cwd=tmp_path)
-    assert version.returncode == 0 and re.fullmatch(rf"{program} \d+\.\d+\.\d+\n", version.stdout)
+    assert version.returncode == 0 and re.fullmatch(
+        rf"{program} \d+\.\d+\.\d+\ncompiler: .+\ninstruction set: .+\nOpenBLAS: \d+\.\d+.*, kernels for \w+\n",
+        version.stdout,
+    )
 
 
 @pytest.mark.parametrize("program", [*MNIST_PROGRAMS, "mlp_simple"])

@@ -1,7 +1,5 @@
 #include "nn/data/augment.hpp"
 
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "nn/core/instruction_set.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
 #include "plain_augment.hpp"
@@ -54,9 +53,9 @@ TEST_CASE("augmentation is the plain bilinear sample within 1 grey level, equal 
         const Image in = random_image(rows * cols, rng);
         const Image plain = test::plain_warp(augmenter, augmenter.warp(key), in, rows, cols);
         Image first;
-        for (std::int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1) {
-          hwy::SetSupportedTargetsForTest(targets & -targets);
-          INFO(options << ", " << rows << " x " << cols << ", " << hwy::TargetName(targets & -targets));
+        for (const std::string& name : instruction_sets()) {
+          use_instruction_set(name);
+          INFO(options << ", " << rows << " x " << cols << ", " << name);
           const Image fast = augmented(augmenter, in, key);
           int worst = 0;
           for (std::size_t i = 0; i < in.size(); ++i) worst = std::max(worst, std::abs(fast[i] - plain[i]));
@@ -64,7 +63,7 @@ TEST_CASE("augmentation is the plain bilinear sample within 1 grey level, equal 
           if (first.empty()) first = fast;
           REQUIRE(fast == first);
         }
-        hwy::SetSupportedTargetsForTest(0);
+        use_instruction_set("");
       }
     }
   }

@@ -2,9 +2,10 @@
 // arguments.
 #pragma once
 
-#include <hwy/highway.h>
+#include <string>
 
 #include "catch.hpp"
+#include "nn/core/instruction_set.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/core/tensor.hpp"
 
@@ -12,12 +13,12 @@ namespace nn::test {
 
 template <class F>
 void with_every_instruction_set(F test) {
-  for (std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS; targets != 0; targets &= targets - 1) {
-    hwy::SetSupportedTargetsForTest(targets & -targets);
-    INFO(hwy::TargetName(targets & -targets));
+  for (const std::string& name : instruction_sets()) {
+    use_instruction_set(name);
+    INFO(name);
     test();
   }
-  hwy::SetSupportedTargetsForTest(0);
+  use_instruction_set("");
 }
 
 // Uniform in +-range.

@@ -15,11 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "nn/cli/version.hpp"
 #include "nn/core/available_cpus.hpp"
 
 namespace nn::cli {
-
-inline constexpr const char* kVersion = "1.0.0";
 
 namespace detail {
 template <class T>
@@ -149,7 +148,10 @@ inline void add_threads(CLI::App& app, std::size_t& threads) {
 
 // --help and --version; of an option given twice the last one counts.
 inline void add_standard_options(CLI::App& app) {
-  app.set_version_flag("--version", app.get_name() + " " + kVersion, "print the version and exit");
+  const std::string name = app.get_name();
+  app.set_version_flag(
+      "--version", [name] { return version_text(name); },
+      "print the version, the compiler, the instruction set and OpenBLAS's kernels, and exit");
   app.set_help_flag("-h,--help", "print this help and exit");
   app.get_formatter()->column_width(28);
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);

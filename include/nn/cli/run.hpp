@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "nn/cli/nearest.hpp"
 #include "nn/core/error.hpp"
+#include "nn/core/instruction_set.hpp"
 #include "nn/core/text.hpp"
 
 namespace nn::cli {
@@ -30,11 +32,12 @@ inline int with_output_written(const std::string& program, int status) {
 }
 
 // Parses the command line, then calls body(), whose result is the exit status. Returns main's result: 0 done,
-// 1 failed, 2 wrong usage, 130 interrupted.
+// 1 failed, 2 wrong usage, 130 interrupted. NN_INSTRUCTION_SET=SSE4 makes the kernels use SSE4, to compare.
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, Body body) {
   const std::string program = app.get_name();
   try {
+    if (const char* const name = std::getenv("NN_INSTRUCTION_SET")) use_instruction_set(name);
     app.parse(argc, argv);
     return with_output_written(program, body());
   } catch (const CLI::Success& help_or_version) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <iterator>
 #include <span>
+#include <string>
 #include <type_traits>
 
 namespace nn {
@@ -54,6 +55,13 @@ MatrixView<T> rows(MatrixView<T> m, std::size_t first, std::size_t count) {
 // Loads OpenBLAS unless it is there already; the first large product does so, too. To be called before
 // threads that multiply are started. Throws Error if the system does not have it.
 void load_blas();
+
+// Of the OpenBLAS in use, which is loaded unless it is there already: "0.3.21", and the set of kernels that
+// it takes on this processor, "Haswell". Throws Error if the system does not have it.
+struct BlasInfo {
+  std::string version, core;
+};
+BlasInfo blas_info();
 
 namespace detail {
 // c = alpha a b + beta c, by OpenBLAS

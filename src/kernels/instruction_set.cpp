@@ -1,0 +1,63 @@
+// nn/core/instruction_set.hpp, by Highway. Here, because HWY_TARGETS depends on how a file is compiled: this
+// one is compiled as the kernels are.
+#include "nn/core/instruction_set.hpp"
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "nn/core/error.hpp"
+
+namespace nn {
+
+namespace {
+std::string name_of(std::int64_t target) {
+  return hwy::TargetName(target);
+}
+
+// A better one is a lower bit.
+std::int64_t best(std::int64_t targets) {
+  targets &= HWY_TARGETS;
+  return targets == 0 ? HWY_STATIC_TARGET : targets & -targets;
+}
+
+// Of this processor, whatever use_instruction_set() says now.
+const std::vector<std::int64_t>& targets_here() {
+  static const std::vector<std::int64_t> targets = [] {
+    std::vector<std::int64_t> found;
+    for (std::int64_t left = hwy::SupportedTargets() & HWY_TARGETS; left != 0; left &= left - 1) {
+      found.push_back(best(left));
+    }
+    return found.empty() ? std::vector<std::int64_t>{HWY_STATIC_TARGET} : found;
+  }();
+  return targets;
+}
+}  // namespace
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  std::ranges::transform(targets_here(), std::back_inserter(names), name_of);
+  return names;
+}
+
+std::string instruction_set() {
+  return name_of(best(hwy::SupportedTargets()));
+}
+
+void use_instruction_set(const std::string& name) {
+  std::string names;
+  for (const std::int64_t target : targets_here()) {
+    if (name == name_of(target)) return hwy::SetSupportedTargetsForTest(target);
+    names += (names.empty() ? "" : ", ") + name_of(target);
+  }
+  if (!name.empty()) {
+    throw Error("instruction set", "found '" + name + "', expected one that this processor has: " + names);
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
+}  // namespace nn
