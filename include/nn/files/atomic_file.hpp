@@ -119,6 +119,17 @@ inline void sync_folder_of(const std::filesystem::path& target, const std::strin
   if (error == EIO) throw system_error(path, "writing failed");
 }
 
+// A descriptor. Throws Error if nobody reads the pipe, instead of waiting for one who may never come.
+inline int open_pipe(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENXIO) {
+    throw Error(path, "is a pipe that nobody reads, expected one with a reader");
+  }
+  if (descriptor < 0) throw system_error(path, "cannot be written");
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
+  return descriptor;
+}
+
 }  // namespace detail
 
 // A reader sees the old file or the new one, even if this process is killed or the disk is full. What is
@@ -133,7 +144,9 @@ class AtomicFile {
     const bool exists = ::stat(path.c_str(), &status) == 0;
     if (!exists && errno != ENOENT) throw system_error(path, "cannot be written");
     if (exists && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-      open_in_place(S_ISFIFO(status.st_mode));
+      descriptor_ =
+          S_ISFIFO(status.st_mode) ? detail::open_pipe(path) : ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+      if (descriptor_ < 0) throw system_error(path, "cannot be written");
       return;
     }
     target_ = follow_links(path);
@@ -185,16 +198,6 @@ class AtomicFile {
   }
 
  private:
-  // Does not wait for a pipe's reader, who may never come.
-  void open_in_place(bool is_pipe) {
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | (is_pipe ? O_NONBLOCK : 0));
-    if (descriptor_ < 0 && is_pipe && errno == ENXIO) {
-      throw Error(path_, "is a pipe that nobody reads, expected one with a reader");
-    }
-    if (descriptor_ < 0) throw system_error(path_, "cannot be written");
-    if (is_pipe) ::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
-  }
-
   void create_temporary() {
     for (int attempt = 0; attempt < 100; ++attempt) {
       temporary_ = detail::temporary_name(target_);
@@ -249,11 +252,15 @@ inline void link_atomically(const std::string& from, const std::string& to) {
   copy.commit();
 }
 
-// Throws now what would otherwise be thrown after an hour of training. A pipe is left alone: its reader would
-// take the end of this for the end of the file.
+// Throws now what would otherwise be thrown after an hour of training. A pipe stays open until the program
+// ends: its reader would take the end of this for the end of the file.
 inline void check_writable(const std::string& path) {
   std::error_code unknown;
-  if (!std::filesystem::is_fifo(path, unknown)) AtomicFile{path};
+  if (std::filesystem::is_fifo(path, unknown)) {
+    detail::open_pipe(path);
+  } else {
+    AtomicFile{path};
+  }
 }
 
 }  // namespace nn
