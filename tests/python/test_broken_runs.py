@@ -33,6 +33,18 @@ def test_full_disk(program: str, small_data: Path, tmp_path: Path) -> None:
     assert error_line(result, program, 1) == "/dev/full: writing failed: No space left on device"
 
 
+@pytest.mark.parametrize("program", [*MNIST_PROGRAMS, "mlp_simple"])
+def test_a_file_larger_than_the_limit_keeps_the_old_one(program: str, small_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.bin").write_text("precious")
+    args = ["--epochs", "1", "--quiet", "--output", "m.bin", "--log", ""]
+    args += ["--data-dir", str(small_data)] if program in MNIST_PROGRAMS else ["--hidden", "1000"]
+    command = ["bash", "-c", 'ulimit -f 16; exec "$@"', "bash", BUILD / program, *args]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    line = f"{program}: error: m.bin: writing failed: File too large\n"
+    assert (result.returncode, result.stderr) == (1, line)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("m.bin", "precious")]
+
+
 @pytest.mark.skipif(
     shutil.which("mount") is None or os.geteuid() != 0, reason="mounting a small disk needs root"
 )

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -34,6 +35,7 @@ inline int with_output_written(const std::string& program, int status) {
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, Body body) {
   const std::string program = app.get_name();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file larger than ulimit -f allows: writing fails, and that is told
   try {
     app.parse(argc, argv);
     return with_output_written(program, body());
