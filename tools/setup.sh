@@ -6,7 +6,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 jobs=$(getconf _NPROCESSORS_ONLN)
 
 # Names that hold on Debian 12 and on Ubuntu 22.04 and 24.04.
-cxx_packages=(g++ cmake make pkg-config libopenblas-dev libdeflate-dev libcli11-dev nlohmann-json3-dev libhwy-dev libpng-dev)
+# zlib1g-dev beside libdeflate-dev: it unpacks the header of a .gz alone, before memory is taken for the rest.
+cxx_packages=(g++ cmake make pkg-config libopenblas-dev libdeflate-dev zlib1g-dev libcli11-dev nlohmann-json3-dev libhwy-dev libpng-dev)
 python_packages=(python3 python3-venv python3-tk)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }

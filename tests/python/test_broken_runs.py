@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from common.writing import replacing
 from support import BUILD, DATA, MNIST_PROGRAMS, MODEL_BYTES, error_line, run_program
 
 
@@ -32,6 +33,18 @@ def test_full_disk(program: str, small_data: Path, tmp_path: Path) -> None:
     assert error_line(result, program, 1) == "/dev/full: writing failed: No space left on device"
 
 
+@pytest.mark.parametrize("program", [*MNIST_PROGRAMS, "mlp_simple"])
+def test_a_file_larger_than_the_limit_keeps_the_old_one(program: str, small_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.bin").write_text("precious")
+    args = ["--epochs", "1", "--quiet", "--output", "m.bin", "--log", ""]
+    args += ["--data-dir", str(small_data)] if program in MNIST_PROGRAMS else ["--hidden", "1000"]
+    command = ["bash", "-c", 'ulimit -f 16; exec "$@"', "bash", BUILD / program, *args]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    line = f"{program}: error: m.bin: writing failed: File too large\n"
+    assert (result.returncode, result.stderr) == (1, line)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("m.bin", "precious")]
+
+
 @pytest.mark.skipif(
     shutil.which("mount") is None or os.geteuid() != 0, reason="mounting a small disk needs root"
 )
@@ -51,6 +64,34 @@ def test_full_disk_keeps_the_old_model(small_data: Path, tmp_path: Path) -> None
         assert [p.name for p in disk.iterdir()] == ["model.bin"]
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_what_killed_writers_left_is_removed(small_data: Path, tmp_path: Path) -> None:
+    """By the programs as by the Python tools: what nobody writes any more, and nothing else."""
+    args = ["--epochs", "1", "--quiet", "--data-dir", small_data, "--output", "m.bin", "--log", "l.txt"]
+    for name in ("m.bin", "l.txt", "other.bin"):
+        (tmp_path / f".{name}.0123456789abcdef.tmp").touch()
+    with replacing(tmp_path / "m.bin") as temporary:
+        temporary.write_text("written at the same time")
+        result = run_program("mnist_mlp", *args, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert temporary.exists()
+    assert (tmp_path / "m.bin").read_text() == "written at the same time"
+    assert sorted(os.listdir(tmp_path)) == [".other.bin.0123456789abcdef.tmp", "l.txt", "m.bin"]
+
+
+def test_a_pipe_is_written_to_while_it_is_read(tmp_path: Path) -> None:
+    """It is refused at once, without waiting, while it is not."""
+    os.mkfifo(tmp_path / "pipe")
+    args = ["--epochs", "1000", "--output", "pipe"]
+    line = error_line(run_program("mlp_simple", *args, cwd=tmp_path, timeout=60), "mlp_simple")
+    assert line == "pipe: is a pipe that nobody reads, expected one with a reader"
+    with subprocess.Popen(["cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE) as reader:
+        args = ["--epochs", "1000", "--quiet", "--output"]
+        while run_program("mlp_simple", *args, "pipe", cwd=tmp_path, timeout=60).returncode != 0:
+            assert reader.poll() is None  # it has not opened the pipe yet
+        assert run_program("mlp_simple", *args, "file", cwd=tmp_path).returncode == 0
+        assert reader.communicate()[0] == (tmp_path / "file").read_bytes()
 
 
 def test_nan_loss_is_told(small_data: Path, tmp_path: Path) -> None:

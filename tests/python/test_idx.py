@@ -52,6 +52,15 @@ BAD = {
         "5 bytes of images, expected 79228162458924105385300197375 for its header's"
         " 4294967295 x 4294967295 x 4294967295",
     ),
+    "absurd counts, gzipped": (
+        packed := gzip.compress(struct.pack(">4I", 0x803, 0xFFFFFFFF, 28, 28) + bytes(5)),
+        f"at most {1032 * len(packed) - 16} bytes of images, expected 3367254359280 for its header's"
+        " 4294967295 x 28 x 28",
+    ),
+    "wide": (
+        struct.pack(">4I", 0x803, 1, 1, 4097) + bytes(4097),
+        "images of 1 x 4097 pixels, expected at most 4096 x 4096",
+    ),
     "truncated gzip": (
         gzip.compress(GOOD)[:-9],
         "damaged gzip data (Compressed file ended before the end-of-stream marker was reached),"
@@ -60,6 +69,10 @@ BAD = {
     "truncated and gzipped": (
         gzip.compress(GOOD[:-1]),
         "23 bytes of images, expected 24 for its header's 2 x 3 x 4",
+    ),
+    "longer and gzipped": (
+        gzip.compress(GOOD) + gzip.compress(b"!"),
+        "more than 24 bytes of images, expected 24 for its header's 2 x 3 x 4",
     ),
 }
 

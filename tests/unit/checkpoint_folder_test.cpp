@@ -42,6 +42,19 @@ TEST_CASE("what stands in the way of a checkpoint is told") {
              contains("cannot be written: Too many levels of symbolic links"));
 }
 
+TEST_CASE("what a killed run has left goes when its folder is used again") {
+  const test::TemporaryFolder folder;
+  const std::string end = ".safetensors.0123456789abcdef.tmp";
+  for (const std::string name : {".latest", ".best", ".epoch-000002", ".model"}) {
+    test::write_file(folder / (name + end), "half a checkpoint");
+  }
+  const CheckpointFolder checkpoints(folder.path(), 1, false);
+  CHECK(!fs::exists(folder / (".latest" + end)));
+  CHECK(!fs::exists(folder / (".best" + end)));
+  CHECK(!fs::exists(folder / (".epoch-000002" + end)));
+  CHECK(fs::exists(folder / (".model" + end)));  // another writer's
+}
+
 TEST_CASE("the files that a folder of checkpoints is made of") {
   const test::TemporaryFolder folder;
   const auto is_its_own = [&](const std::string& name) {

@@ -42,7 +42,13 @@ TEST_CASE("IDX images and labels are read, plain and packed") {
   test::write_file(folder / "plain", content);
   test::write_file(folder / "packed.gz", gzip(content));
   test::write_file(folder / "members.gz", gzip(content.substr(0, 20)) + gzip(content.substr(20)));
-  for (const char* name : {"plain", "packed.gz", "members.gz"}) {
+  test::write_file(folder / "header in parts.gz", gzip(content.substr(0, 3)) + gzip("") +
+                                                      gzip(content.substr(3, 5)) + gzip(content.substr(8)));
+  std::string named = gzip(content);  // after its ten bytes a name, longer than what is read at a time
+  named[3] = '\x08';
+  named.insert(10, std::string(10000, 'n') + '\0');
+  test::write_file(folder / "named.gz", named);
+  for (const char* name : {"plain", "packed.gz", "members.gz", "header in parts.gz", "named.gz"}) {
     const Images read = read_idx_images(folder / name);
     CHECK((read.count == 2 && read.rows == 3 && read.cols == 4));
     CHECK(read.pixels().size() == 24);
@@ -77,6 +83,32 @@ TEST_CASE("a bad IDX file is refused with what was found and expected") {
   CHECK_THAT(refusal(images(0, 28, 28, 0)), contains("no pixels"));
   CHECK_THAT(test::error_of([&] { read_idx_images(folder / "missing"); }), contains("no such file"));
   CHECK_THAT(test::error_of([&] { read_idx_images(folder.path()); }), contains("not a regular file"));
+}
+
+TEST_CASE("a packed IDX file holds just what its header announces") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "file.gz";
+  const auto refusal = [&](const std::string& packed) {
+    test::write_file(path, packed);
+    const std::string message = test::error_of([&] { read_idx_images(path); });
+    CHECK_THAT(message, Catch::Matchers::StartsWith(path + ": "));
+    return message;
+  };
+  CHECK_THAT(refusal(gzip("")), contains("only 0 bytes long, expected IDX images with a header of 16"));
+  CHECK_THAT(refusal(gzip("12345")), contains("only 5 bytes long"));
+  CHECK_THAT(refusal(gzip(std::string(100'000, '\0'))), contains("magic number 0x00000000"));
+  const std::string header = "header announces 2 x 3 x 4 bytes, but ";
+  CHECK_THAT(refusal(gzip(images(2, 3, 4, 23))), contains(header + "23 follow it"));
+  CHECK_THAT(refusal(gzip(images(2, 3, 4, 0))), contains(header + "0 follow it"));
+  CHECK_THAT(refusal(gzip(images(2, 3, 4, 25))), contains(header + "more follow it"));
+  CHECK_THAT(refusal(gzip(images(2, 3, 4, 24)) + gzip("!")), contains(header + "more follow it"));
+  CHECK_THAT(refusal(gzip(images(2, 4097, 4, 1))), contains("4097 x 4 pixels, expected at most 4096"));
+
+  // What a file of this size cannot hold is refused for that.
+  const std::string absurd = gzip(images(0xffffffff, 4096, 4096, 100));
+  CHECK_THAT(refusal(absurd), contains("header announces 4294967295 x 4096 x 4096 bytes, but at most " +
+                                       std::to_string(1032 * absurd.size() - 16) + " follow it"));
+  CHECK_THAT(refusal(gzip(images(0x80000000, 0x80000000, 4, 0))), contains("but at most "));
 }
 
 TEST_CASE("damaged gzip data is refused without a large allocation") {

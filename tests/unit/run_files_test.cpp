@@ -56,6 +56,9 @@ TEST_CASE("files are compared, not what they are called") {
   fs::create_hard_link(there, folder / "hard");
   CHECK(!same(there, folder / "hard"));  // stays when the other one is replaced
 
+  fs::create_symlink("missing", folder / "to missing");
+  CHECK(same(folder / "missing", folder / "to missing"));  // is written through
+
   fs::create_symlink("loop", folder / "loop");
   CHECK(same(folder / "loop", folder / "loop"));
   CHECK(!same(folder / "loop", there));

@@ -5,6 +5,8 @@ Labels: uint32 magic 0x00000801, count, then count bytes. Source: the file forma
 """
 
 import gzip
+import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -16,6 +18,8 @@ from common.errors import InputError, os_reason
 
 IMAGES_MAGIC = 0x0803
 LABELS_MAGIC = 0x0801
+LARGEST_SIDE = 4096  # pixels of an image, as in the C++ programs
+GZIP_RATIO = 1032  # of content to file, at most: as far as deflate goes
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -58,14 +62,16 @@ def _read(path: Path, magic: int, what: str) -> np.ndarray:
         with path.open("rb") as file:
             gzipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            return _parse(path, gzip.open(file) if gzipped else file, magic, what)
+            stream = gzip.open(file) if gzipped else file
+            return _parse(path, stream, os.fstat(file.fileno()).st_size, magic, what)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(path, f"damaged gzip data ({error})", f"gzipped IDX {what}") from error
     except OSError as error:
         raise InputError(path, os_reason(error), f"an IDX file of {what}") from error
 
 
-def _parse(path: Path, stream: BinaryIO, magic: int, what: str) -> np.ndarray:
+def _parse(path: Path, stream: BinaryIO, file_size: int, magic: int, what: str) -> np.ndarray:
+    """The content of a file: nothing is allocated for it before its header is known to be possible."""
     dimensions = magic & 0xFF
     header = stream.read(4 + 4 * dimensions)
     if len(header) < 4 + 4 * dimensions:
@@ -73,21 +79,26 @@ def _parse(path: Path, stream: BinaryIO, magic: int, what: str) -> np.ndarray:
     found, *shape = struct.unpack(f">{1 + dimensions}I", header)
     if found != magic:
         raise InputError(path, f"magic number 0x{found:08x}", f"0x{magic:08x} (IDX {what})")
-    size = int(np.prod(shape, dtype=object))
-    data = _read_at_most(stream, size + 1)
-    if len(data) != size:
-        more = "more than " if len(data) > size else ""
-        counts = " x ".join(map(str, shape))
-        raise InputError(
-            path, f"{more}{min(len(data), size)} bytes of {what}", f"{size} for its header's {counts}"
-        )
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    size = math.prod(shape)
+    expected = f"{size} for its header's {' x '.join(map(str, shape))}"
+    at_most, ratio = ("at most ", GZIP_RATIO) if isinstance(stream, gzip.GzipFile) else ("", 1)
+    if size > (most := ratio * file_size - len(header)):
+        raise InputError(path, f"{at_most}{most} bytes of {what}", expected)
+    if max(shape[1:], default=0) > LARGEST_SIDE:
+        sides = f"{LARGEST_SIDE} x {LARGEST_SIDE}"
+        raise InputError(path, f"images of {shape[1]} x {shape[2]} pixels", f"at most {sides}")
+    values = np.empty(size, np.uint8)
+    length = _fill(memoryview(values), stream)
+    if length < size:
+        raise InputError(path, f"{length} bytes of {what}", expected)
+    if stream.read(1):
+        raise InputError(path, f"more than {size} bytes of {what}", expected)
+    return values.reshape(shape)
 
 
-def _read_at_most(stream: BinaryIO, limit: int, piece: int = 1 << 20) -> bytes:
-    """Up to `limit` bytes, a piece at a time: a header that promises too much allocates nothing."""
-    pieces: list[bytes] = []
-    while limit > 0 and (data := stream.read(min(piece, limit))):
-        pieces.append(data)
-        limit -= len(data)
-    return b"".join(pieces)
+def _fill(values: memoryview, stream: BinaryIO, piece: int = 1 << 20) -> int:
+    """Reads into `values` as much as there is, a piece at a time; the number of bytes."""
+    filled = 0
+    while filled < len(values) and (count := stream.readinto(values[filled : filled + piece])):
+        filled += count
+    return filled

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -54,6 +55,7 @@ class CheckpointFolder {
   CheckpointFolder(std::string path, std::size_t keep, bool resumes) : path_(std::move(path)), keep_(keep) {
     check_writable(latest());  // makes the folder
     lock_.emplace(path_);
+    remove_leftovers(path_, is_checkpoint);  // of epochs, too, that this run does not write again
     std::error_code unknown;
     if (!resumes && std::filesystem::exists(latest(), unknown)) {
       throw Error(path_, "holds checkpoints of an earlier run, expected none, or --resume " + path_ +
@@ -65,8 +67,7 @@ class CheckpointFolder {
   static bool writes_to(const std::string& path, const std::string& folder) {
     const std::filesystem::path real = real_path(path);
     const std::string name = real.filename().string();
-    return real.parent_path() == real_path(folder) &&
-           (name == "latest.safetensors" || name == "best.safetensors" || is_epoch(name));
+    return real.parent_path() == real_path(folder) && is_checkpoint(name);
   }
 
   std::string latest() const { return in_folder("latest"); }
@@ -78,8 +79,8 @@ class CheckpointFolder {
     write(latest());
     char name[32];
     std::snprintf(name, sizeof name, "epoch-%06zu", epoch);
-    copy_latest(in_folder(name));
-    if (is_best) copy_latest(in_folder("best"));
+    link_atomically(latest(), in_folder(name));
+    if (is_best) link_atomically(latest(), in_folder("best"));
     std::vector<std::filesystem::path> epochs;
     std::error_code error;
     for (std::filesystem::directory_iterator entry(path_, error), end; !error && entry != end;
@@ -96,22 +97,15 @@ class CheckpointFolder {
     return (std::filesystem::path(path_) / (name + ".safetensors")).string();
   }
 
-  static bool is_epoch(const std::string& name) {
-    const std::string prefix = "epoch-", suffix = ".safetensors";
+  static bool is_checkpoint(std::string_view name) {
+    return name == "latest.safetensors" || name == "best.safetensors" || is_epoch(name);
+  }
+
+  static bool is_epoch(std::string_view name) {
+    constexpr std::string_view prefix = "epoch-", suffix = ".safetensors";
     return name.size() == prefix.size() + 6 + suffix.size() && name.starts_with(prefix) &&
            name.ends_with(suffix) &&
            std::ranges::all_of(name.substr(prefix.size(), 6), [](char c) { return c >= '0' && c <= '9'; });
-  }
-
-  // A second name for the same file where the file system can do that, else a copy; whole or not at all.
-  void copy_latest(const std::string& to) const {
-    const std::string temporary = to + ".tmp";
-    std::error_code cannot_link, error;
-    std::filesystem::remove(temporary, error);
-    std::filesystem::create_hard_link(latest(), temporary, cannot_link);
-    if (cannot_link) std::filesystem::copy_file(latest(), temporary, error);
-    if (!error) std::filesystem::rename(temporary, to, error);
-    if (error) throw Error(to, "cannot be written: " + error.message());
   }
 
   std::string path_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -36,6 +37,7 @@ inline int with_output_written(const std::string& program, int status) {
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, Body body) {
   const std::string program = app.get_name();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file larger than ulimit -f allows: writing fails, and that is told
   try {
     if (const char* const name = std::getenv("NN_INSTRUCTION_SET")) use_instruction_set(name);
     app.parse(argc, argv);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nn/core/error.hpp"
+#include "nn/files/atomic_file.hpp"
 
 namespace nn::cli {
 
@@ -20,7 +21,7 @@ struct RunFile {
 inline std::filesystem::path real_path(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  const std::filesystem::path real = std::filesystem::weakly_canonical(absolute, error);
+  const std::filesystem::path real = std::filesystem::weakly_canonical(follow_links(absolute), error);
   return error ? absolute.lexically_normal() : real;
 }
 

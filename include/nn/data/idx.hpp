@@ -4,10 +4,12 @@
 //   labels: magic 0x00000801, count, then count bytes
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -30,52 +32,91 @@ inline std::string hex(std::uint32_t value) {
   return text;
 }
 
-// Reads the file, inflates it if it is packed, and checks magic, dimensions and length.
+// An IDX file whose header has been read: magic, dimensions, and whether a file of that size can hold what it
+// announces. Nothing is allocated before that is known.
 template <std::size_t Dimensions>
-Bytes read_idx(const std::string& path, std::uint32_t magic, const char* kind,
-               std::array<std::size_t, Dimensions>& sizes) {
-  Bytes bytes = read_file(path);
-  if (is_gzip(bytes)) bytes = gunzip(path, bytes);
-  constexpr std::size_t header = 4 + 4 * Dimensions;
-  const std::string expected = std::string(", expected IDX ") + kind;
-  if (bytes.size() < header) {
-    throw Error(path, "only " + std::to_string(bytes.size()) + " bytes long" + expected +
-                          " with a header of " + std::to_string(header));
+class IdxFile {
+ public:
+  static constexpr std::size_t kHeader = 4 + 4 * Dimensions;  // bytes
+
+  // Throws Error if it cannot be read or is not one of `kind`.
+  IdxFile(const std::string& path, std::uint32_t magic, const char* kind)
+      : file_(path), expected_(std::string(", expected IDX ") + kind) {
+    std::array<std::uint8_t, kHeader> header{};
+    std::size_t size = std::min(file_.size(), kHeader);
+    file_.read_at(0, header.data(), size);
+    is_packed_ = is_gzip(std::span(header).first(size));
+    if (is_packed_) size = gunzip_start(file_, header);
+    if (size < kHeader) {
+      throw Error(path, "only " + std::to_string(size) + " bytes long" + expected_ + " with a header of " +
+                            std::to_string(kHeader));
+    }
+    if (const std::uint32_t found = big_endian_u32(header, 0); found != magic) {
+      throw Error(path, "magic number " + hex(found) + expected_ + " with " + hex(magic));
+    }
+    // What may follow the header: of a packed file, as much as could at all be packed into it.
+    const std::size_t length = file_.size() * (is_packed_ ? kGzipRatio : 1) - kHeader;
+    announced_ = 1;
+    for (std::size_t d = 0; d < Dimensions; ++d) {
+      sizes_[d] = big_endian_u32(header, 4 + 4 * d);
+      const bool overflows =
+          sizes_[d] != 0 && announced_ > std::numeric_limits<std::size_t>::max() / sizes_[d];
+      announced_ = overflows ? std::numeric_limits<std::size_t>::max() : announced_ * sizes_[d];
+    }
+    if (is_packed_ ? announced_ > length : announced_ != length) {
+      throw other_length((is_packed_ ? "at most " : "") + std::to_string(length));
+    }
   }
-  if (const std::uint32_t found = big_endian_u32(bytes, 0); found != magic) {
-    throw Error(path, "magic number " + hex(found) + expected + " with " + hex(magic));
+
+  const std::array<std::size_t, Dimensions>& sizes() const { return sizes_; }
+
+  // Header and content. Throws Error if the content is damaged, or shorter or longer than announced.
+  Bytes read() const {
+    if (!is_packed_) return read_whole();
+    Bytes bytes(kHeader + announced_);
+    const std::optional<std::size_t> size =
+        gunzip(file_.path(), read_whole(), std::span(bytes.data(), bytes.size()));
+    if (!size) throw other_length("more");
+    if (*size != bytes.size()) throw other_length(std::to_string(*size - std::min(*size, kHeader)));
+    return bytes;
   }
-  const std::size_t length = bytes.size() - header;
-  std::size_t announced = 1;
-  std::string shape;
-  for (std::size_t d = 0; d < Dimensions; ++d) {
-    sizes[d] = big_endian_u32(bytes, 4 + 4 * d);
-    shape += (d == 0 ? "" : " x ") + std::to_string(sizes[d]);
-    const bool overflows = sizes[d] != 0 && announced > std::numeric_limits<std::size_t>::max() / sizes[d];
-    announced = overflows ? std::numeric_limits<std::size_t>::max() : announced * sizes[d];
+
+ private:
+  Bytes read_whole() const {
+    Bytes bytes(file_.size());
+    file_.read_at(0, bytes.data(), bytes.size());
+    return bytes;
   }
-  if (announced != length) {
-    throw Error(path, "header announces " + shape + " bytes, but " + std::to_string(length) + " follow it" +
-                          expected + " of just that length");
+
+  Error other_length(const std::string& found) const {
+    std::string shape;
+    for (const std::size_t size : sizes_) shape += (shape.empty() ? "" : " x ") + std::to_string(size);
+    return Error(file_.path(), "header announces " + shape + " bytes, but " + found + " follow it" +
+                                   expected_ + " of just that length");
   }
-  return bytes;
-}
+
+  InputFile file_;
+  std::string expected_;
+  bool is_packed_ = false;
+  std::array<std::size_t, Dimensions> sizes_{};
+  std::size_t announced_ = 0;  // bytes after the header
+};
 }  // namespace detail
 
 // Plain or gzip-packed, told apart by content. Throws Error naming the path, what was found and expected.
 inline Images read_idx_images(const std::string& path) {
-  std::array<std::size_t, 3> sizes{};
-  Bytes file = detail::read_idx(path, 0x00000803, "images", sizes);
-  if (sizes[0] == 0 || sizes[1] == 0 || sizes[2] == 0) throw Error(path, "holds no pixels, expected images");
-  Images images{sizes[0], sizes[1], sizes[2], std::move(file), 16, path};
+  const detail::IdxFile<3> file(path, 0x00000803, "images");
+  const auto [count, rows, cols] = file.sizes();
+  if (count == 0 || rows == 0 || cols == 0) throw Error(path, "holds no pixels, expected images");
+  Images images{count, rows, cols, {}, file.kHeader, path};
   check_size(images);
+  images.bytes = file.read();
   return images;
 }
 
 inline Labels read_idx_labels(const std::string& path) {
-  std::array<std::size_t, 1> sizes{};
-  Bytes file = detail::read_idx(path, 0x00000801, "labels", sizes);
-  return {std::move(file), 8, path, 0};
+  const detail::IdxFile<1> file(path, 0x00000801, "labels");
+  return {file.read(), file.kHeader, path, 0};
 }
 
 }  // namespace nn
