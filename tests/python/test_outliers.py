@@ -1,6 +1,7 @@
 """Networks that learn, as a class of their own, what is no digit: trained, saved, asked, in C++ and Python."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +82,11 @@ def test_predict_and_the_recognizer_say_the_same(model: Path, tmp_path: Path) ->
         Image.fromarray((255 * (1 - drawing.ink)).round().astype(np.uint8)).save(tmp_path / names[-1])
     done = run_program("mnist_mlp", "predict", model, *names, cwd=tmp_path)
     lines = done.stdout.splitlines()
-    assert lines == [describe_picture(network, tmp_path / name).removeprefix(f"{tmp_path}/") for name in names]
+    said = [describe_picture(network, tmp_path / name).removeprefix(f"{tmp_path}/") for name in names]
+    percent = re.compile(r"\d+\.\d")  # the last digit may be rounded to either side of a half
+    assert [percent.sub("#", line) for line in lines] == [percent.sub("#", line) for line in said]
+    shares = [[float(share) for line in text for share in percent.findall(line)] for text in (lines, said)]
+    assert shares[0] == pytest.approx(shares[1], abs=0.11)
     asked = [line for line in lines if ": not a single digit: " in line]
     assert asked and all(line.count("%") == 3 and OUTLIERS not in line for line in asked)
     done = run_program("mnist_mlp", "predict", model, asked[0].split(":")[0], "--json", cwd=tmp_path)

@@ -42,7 +42,10 @@ double logit_loss(const L& logits, std::span<const float> dlogits) {
 inline void spread_parameters(const std::vector<Tensor*>& tensors, SimpleRng& rng) {
   for (Tensor* t : tensors) {
     for (float& v : t->value) {
-      if (t->shape.size() == 1) v = (rng.next_u32() & 1 ? 1.0f : -1.0f) * rng.range(0.3f, 0.6f);
+      if (t->shape.size() == 1) {
+        const float distance = rng.range(0.3f, 0.6f);
+        v = rng.next_u32() & 1 ? distance : -distance;
+      }
       v = std::round(v * 0x1p12f) * 0x1p-12f;
     }
   }

@@ -7,6 +7,10 @@
 #include <thread>
 #include <vector>
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 #include "catch.hpp"
 #include "nn/core/available_cpus.hpp"
 #include "temporary_folder.hpp"
@@ -54,5 +58,18 @@ TEST_CASE("a cgroup's quota counts in whole cores, rounded up") {
   CHECK(cpus("50000 100000\n") == 1);
   CHECK(cpus("400000 100000\n") == 4);
   CHECK(detail::cpus_from_quota(folder / "missing") == 0);
-  CHECK(available_cpus() >= 1);
 }
+
+#ifdef __linux__
+TEST_CASE("a process that may use one core has one, however many the machine has") {
+  std::size_t cpus = 0;
+  std::thread([&] {  // a thread has an affinity of its own
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+    if (sched_setaffinity(0, sizeof one, &one) == 0) cpus = available_cpus();
+  })
+      .join();
+  CHECK(cpus == 1);
+}
+#endif

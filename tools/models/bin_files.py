@@ -16,8 +16,9 @@ from typing import BinaryIO
 import numpy as np
 
 from common.errors import ModelError
+from models.limits import MAX_PIXELS
 from models.model import DIGITS, Model
-from models.network_json import LARGEST_SIDE
+from models.network_json import check_limits
 from models.networks import AttentionPool, Cnn, Dense, Mlp
 
 Part = list[int] | str  # int32 sizes, or the name of a float64 tensor
@@ -36,6 +37,7 @@ def read_bin(path: Path, file: BinaryIO) -> Model:
         programs = ", ".join(kind.program for kind in (Mlp, Cnn, AttentionPool))
         expected = f"a .safetensors or a .bin of one of {programs}"
         raise ModelError(path, f"{length} bytes that are no model", expected)
+    check_limits(path, network)
     if network.classes == 1:
         expected = "two classes or more (a .bin of mlp_simple does not tell that its units are sigmoid)"
         raise ModelError(path, "a network with one output", expected)
@@ -132,7 +134,7 @@ def _attention(file: BinaryIO) -> AttentionPool | None:
 
 
 def _sizes(file: BinaryIO, count: int) -> list[int] | None:
-    """The first `count` int32, if they can be sizes."""
+    """The first `count` int32, if they can be sizes: larger ones are text, or something else."""
     values = _ints(file, count, 0)
     return values if values and _plausible(values) else None
 
@@ -145,4 +147,4 @@ def _ints(file: BinaryIO, count: int, offset: int) -> list[int]:
 
 
 def _plausible(sizes: list[int]) -> bool:
-    return all(1 <= size <= LARGEST_SIDE**2 for size in sizes)
+    return all(1 <= size <= MAX_PIXELS for size in sizes)

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from common.errors import ModelError
 from common.text import parse_json
+from models.limits import MAX_IMAGE_SIDE, MAX_LAYER_SIZE, MAX_PIXELS
 from models.model import Model
 from models.networks import ACTIVATIONS, POSITIONS, AttentionPool, Cnn, Dense, Mlp
 
 KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (Mlp, Cnn, AttentionPool)}
 WORDS = {"activation": tuple(ACTIVATIONS), "position": POSITIONS}
-LARGEST_SIZE = 65536  # so that no product of sizes is absurd
-LARGEST_SIDE = 4096  # of an image, in pixels
-LARGEST = {"inputs": LARGEST_SIDE**2, "height": LARGEST_SIDE, "width": LARGEST_SIDE}  # else LARGEST_SIZE
+MAX_SIZES = {"inputs": MAX_PIXELS, "height": MAX_IMAGE_SIDE, "width": MAX_IMAGE_SIDE}  # else MAX_LAYER_SIZE
 
 
 def network_json(model: Model) -> str:
@@ -46,6 +45,11 @@ def parse_network(path: Path, text: str) -> Model:
     return model
 
 
+def check_limits(path: Path, network: Model) -> None:
+    """Raises ModelError if no model file may hold this network."""
+    parse_network(path, network_json(network))
+
+
 def _fields(kind: type) -> list[str]:
     return [f.name for f in dataclasses.fields(kind) if f.name not in ("tensors", "metadata")]
 
@@ -70,7 +74,7 @@ def _read_field(path: Path, where: str, name: str, value: object) -> object:
     elif name == "dropout":
         good, expected = type(value) in (int, float) and 0 <= value < 1, "a rate from 0 to less than 1"
     else:
-        largest = LARGEST.get(name, LARGEST_SIZE)
+        largest = MAX_SIZES.get(name, MAX_LAYER_SIZE)
         good = type(value) is int and 1 <= value <= largest
         expected = f"a whole number from 1 to {largest}"
     if not good:

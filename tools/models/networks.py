@@ -13,14 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.limits import MAX_HEADS, MAX_HIDDEN_LAYERS, MAX_TOKENS
 from models.model import ImageModel, Model, Shapes
 
 LEAKY_SLOPE = 0.01
-
-# The largest networks that the C++ programs read.
-MOST_LAYERS = 64
-MOST_TOKENS = 4096
-MOST_HEADS = 64
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,8 @@ class Mlp(Model):
         return shapes
 
     def contradiction(self) -> tuple[str, str] | None:
-        if len(self.hidden) > MOST_LAYERS:
-            return f"{len(self.hidden)} hidden layers", f"at most {MOST_LAYERS}"
+        if len(self.hidden) > MAX_HIDDEN_LAYERS:
+            return f"{len(self.hidden)} hidden layers", f"at most {MAX_HIDDEN_LAYERS}"
         return None
 
     def logits(self, x: np.ndarray) -> np.ndarray:
@@ -158,10 +154,10 @@ class AttentionPool(ImageModel):
     def contradiction(self) -> tuple[str, str] | None:
         if self.height % self.patch or self.width % self.patch:
             return f"images of {self.pixels}", f"multiples of the patch, {self.patch} a side"
-        if math.prod(self.grid) > MOST_TOKENS:
-            return f"{math.prod(self.grid)} patches an image", f"at most {MOST_TOKENS}"
-        if self.d_model % self.heads or self.heads > MOST_HEADS:
-            return f"{self.heads} heads", f"a divisor of d_model, {self.d_model}, of at most {MOST_HEADS}"
+        if math.prod(self.grid) > MAX_TOKENS:
+            return f"{math.prod(self.grid)} patches an image", f"at most {MAX_TOKENS}"
+        if self.d_model % self.heads or self.heads > MAX_HEADS:
+            return f"{self.heads} heads", f"a divisor of d_model, {self.d_model}, of at most {MAX_HEADS}"
         return None
 
     def tokens(self, x: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@
 #include "nn/data/dataset.hpp"
 #include "nn/models/attention_shape.hpp"
 #include "nn/models/cnn.hpp"
+#include "nn/models/limits.hpp"
 #include "nn/models/mlp_shape.hpp"
 
 namespace nn::cli {
@@ -39,6 +40,13 @@ void add_word(CLI::App& app, const std::string& name, Enum& value, const std::st
               const Names<Enum, N>& names) {
   add_choice<Enum>(app, name, value, what, {names.begin(), names.end()});
 }
+
+// A size from 1 to `largest`, which a model file can hold.
+template <std::size_t largest>
+void add_size(CLI::App& app, const std::string& name, std::size_t& value, const std::string& what) {
+  static_assert(largest <= kMaxLayerSize);
+  add_number<std::size_t>(app, name, value, what, 1, largest);
+}
 }  // namespace detail
 
 struct MlpOptions {
@@ -60,6 +68,7 @@ struct MlpOptions {
 inline void add_mlp(CLI::App& app, MlpOptions& o) {
   begin_group(app, "Network");
   constexpr std::size_t most = 16, widest = 16'384;
+  static_assert(most <= kMaxHiddenLayers && widest <= kMaxLayerSize);
   const std::string expected = "none, or 1 to " + std::to_string(most) + " whole numbers from 1 to " +
                                std::to_string(widest) + " with commas between them";
   app.add_option_function<std::string>(
@@ -92,7 +101,7 @@ struct CnnOptions {
 
 inline void add_cnn(CLI::App& app, CnnOptions& o) {
   begin_group(app, "Network");
-  add_number<std::size_t>(app, "--filters", o.filters, "filters of the convolution", 1, 1024);
+  detail::add_size<1024>(app, "--filters", o.filters, "filters of the convolution");
   add_choice<std::size_t>(app, "--kernel", o.kernel, "pixels a side of a filter",
                           {{"3", 3}, {"5", 5}, {"7", 7}})
       ->type_name("N");
@@ -123,12 +132,10 @@ struct AttentionOptions {
 
 inline void add_attention(CLI::App& app, AttentionOptions& o) {
   begin_group(app, "Network");
-  add_number<std::size_t>(app, "--d-model", o.d_model, "numbers that make a token", 1, 4096);
-  add_number<std::size_t>(app, "--ff-dim", o.ff_dim, "units of the hidden layer after attention", 1, 16'384);
-  add_number<std::size_t>(app, "--heads", o.heads, "heads of attention, a divisor of --d-model", 1,
-                          AttentionShape::kMostHeads);
-  add_number<std::size_t>(app, "--patch", o.patch, "pixels a side of a patch, a divisor of the image's", 1,
-                          256);
+  detail::add_size<4096>(app, "--d-model", o.d_model, "numbers that make a token");
+  detail::add_size<16'384>(app, "--ff-dim", o.ff_dim, "units of the hidden layer after attention");
+  detail::add_size<kMaxHeads>(app, "--heads", o.heads, "heads of attention, a divisor of --d-model");
+  detail::add_size<256>(app, "--patch", o.patch, "pixels a side of a patch, a divisor of the image's");
   detail::add_word(app, "--position", o.position, "what a token is told of its place", kPositionNames);
 }
 

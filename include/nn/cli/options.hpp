@@ -125,7 +125,8 @@ inline void add_seed(CLI::App& app, std::uint64_t& seed) {
          [&seed](const std::string& text) {
            if (text == "random") {
              std::random_device device;
-             seed = std::uint64_t{device()} << 32 | device();
+             const std::uint64_t upper = device(), lower = device();
+             seed = upper << 32 | lower;
            } else {
              seed = std::stoull(text);
            }

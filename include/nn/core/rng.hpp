@@ -16,8 +16,15 @@ inline std::uint64_t mix_bits(std::uint64_t x) {
   return x ^ x >> 31;
 }
 
+// A seed for item i of what `seed` makes. As both are hashed, neighbouring seeds have no item in common:
+// seed + i would give seed 7's second item to seed 8 as its first.
+inline std::uint64_t item_seed(std::uint64_t seed, std::uint64_t i) {
+  return mix_bits(mix_bits(seed) ^ i);
+}
+
 // xorshift64 (Marsaglia, "Xorshift RNGs", 2003; shifts 13, 7, 17), period 2^64 - 1.
-// The same seed gives the same numbers on every machine; tests/unit/rng_test.cpp holds known answers.
+// The same seed gives the same numbers on every machine; tests/unit/rng_test.cpp holds known answers. Two
+// draws never stand in one expression: C++ does not say which comes first, and compilers differ.
 class SimpleRng {
  public:
   // Any seed is allowed; 0, on which xorshift would stay for ever, stands for the golden ratio's bits.

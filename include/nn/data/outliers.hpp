@@ -65,7 +65,7 @@ inline void append(Strokes& strokes, const Strokes& others) {
 
 class OutlierArtist {
  public:
-  OutlierArtist(const Dataset& digits, std::uint64_t key) : digits_(digits), rng_(key) {}
+  OutlierArtist(const Dataset& digits, std::uint64_t seed) : digits_(digits), rng_(seed) {}
 
   Strokes draw() {
     switch (rng_.below(4)) {
@@ -94,7 +94,9 @@ class OutlierArtist {
     Strokes all;
     for (std::uint32_t left = 2 + rng_.below(4) / 3; left > 0; --left) {
       Strokes digit = some_digit();
-      move(digit, rng_.range(-0.25, 0.25), rng_.range(0.8, 1.2), {0, rng_.range(-4.0, 4.0)});
+      const double angle = rng_.range(-0.25, 0.25), zoom = rng_.range(0.8, 1.2);
+      const double down = rng_.range(-4.0, 4.0);
+      move(digit, angle, zoom, {0, down});
       const PointBox there(all), here(digit);
       if (there.points > 0 && here.points > 0) {
         move(digit, 0, 1, {there.high.x - here.low.x + rng_.range(2.0, 8.0), 0});
@@ -108,8 +110,9 @@ class OutlierArtist {
     Strokes all;
     for (std::uint32_t left = 3 + rng_.below(3); left > 0; --left) {
       Strokes digit = some_digit();
-      move(digit, rng_.range(-std::numbers::pi, std::numbers::pi), rng_.range(0.6, 1.2),
-           {rng_.range(-12.0, 12.0), rng_.range(-12.0, 12.0)});
+      const double angle = rng_.range(-std::numbers::pi, std::numbers::pi), zoom = rng_.range(0.6, 1.2);
+      const double right = rng_.range(-12.0, 12.0), down = rng_.range(-12.0, 12.0);
+      move(digit, angle, zoom, {right, down});
       append(all, digit);
     }
     return all;
@@ -120,7 +123,8 @@ class OutlierArtist {
     Strokes all(1);
     const std::uint32_t lift = rng_.below(3);  // every second or third place; 0: never
     for (std::uint32_t left = 8 + rng_.below(24); left > 0; --left) {
-      all.back().push_back({rng_.range(-1.0, 1.0), rng_.range(-1.0, 1.0)});
+      const double x = rng_.range(-1.0, 1.0), y = rng_.range(-1.0, 1.0);
+      all.back().push_back({x, y});
       if (lift > 0 && left > 2 && all.back().size() > lift) all.emplace_back();
     }
     return all;
@@ -135,7 +139,11 @@ class OutlierArtist {
     const double most_turns = rng_.range(3.0, 9.0);
     std::array<Wave, 4> x, y;
     for (auto* waves : {&x, &y}) {
-      for (Wave& w : *waves) w = {rng_.range(0.2, 1.0), rng_.range(0.5, most_turns), rng_.next_f64()};
+      for (Wave& w : *waves) {
+        w.height = rng_.range(0.2, 1.0);
+        w.turns = rng_.range(0.5, most_turns);
+        w.phase = rng_.next_f64();
+      }
     }
     const auto sum = [](const std::array<Wave, 4>& waves, double t) {
       double height = 0;
@@ -167,8 +175,9 @@ inline void add_outliers(Dataset& data, std::size_t count, std::uint64_t seed, T
   data.labels.bytes = data.labels.bytes.grown(labels + count);
   std::fill_n(data.labels.bytes.data() + labels, count, static_cast<std::uint8_t>(data.classes));
   team.for_blocks(count, [&](std::size_t i) {
-    detail::OutlierArtist artist(data, mix_bits(seed + i));
-    const DigitPicture picture = draw(artist.draw(), artist.pen_width());
+    detail::OutlierArtist artist(data, item_seed(seed, i));
+    const detail::Strokes strokes = artist.draw();
+    const DigitPicture picture = draw(strokes, artist.pen_width());
     std::ranges::transform(picture, data.images.bytes.data() + images + i * picture.size(),
                            [](double ink) { return static_cast<std::uint8_t>(std::lround(255 * ink)); });
   });

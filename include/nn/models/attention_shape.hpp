@@ -7,6 +7,7 @@
 #include "nn/core/error.hpp"
 #include "nn/layers/inked_tokens.hpp"
 #include "nn/layers/positions.hpp"
+#include "nn/models/limits.hpp"
 
 namespace nn {
 
@@ -19,9 +20,6 @@ struct AttentionShape {
   std::size_t classes = 10;             // K
   Position position = Position::sinusoidal;
 
-  // Beyond these a sample's scores, H S^2, fill a memory.
-  static constexpr std::size_t kMostTokens = 4096, kMostHeads = 64;
-
   // Throws Error, naming `source`, if images of this size cannot be cut into patches, or into too many.
   void check(const std::string& source) const {
     const std::string size = std::to_string(height) + " x " + std::to_string(width) + " pixels";
@@ -29,9 +27,9 @@ struct AttentionShape {
     if (height % patch != 0 || width % patch != 0 || height == 0 || width == 0) {
       throw Error(source, "images of " + size + ", expected multiples of the patch, " + a_side);
     }
-    if (tokens() > kMostTokens) {
+    if (tokens() > kMaxTokens) {
       throw Error(source, "images of " + size + " make " + std::to_string(tokens()) + " patches of " +
-                              a_side + ", expected at most " + std::to_string(kMostTokens));
+                              a_side + ", expected at most " + std::to_string(kMaxTokens));
     }
   }
 

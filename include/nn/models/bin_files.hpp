@@ -18,6 +18,7 @@
 
 #include "nn/files/bin.hpp"
 #include "nn/models/any_model.hpp"
+#include "nn/models/network_json.hpp"
 #include "nn/models/xor_net.hpp"
 
 namespace nn {
@@ -81,16 +82,16 @@ inline std::size_t save_bin(AttentionPool& model, const std::string& path) {
 }
 
 namespace detail {
-// Sizes of which no product of a few overflows.
-inline bool plausible(std::initializer_list<std::size_t> sizes, std::size_t largest = 65536) {
+// Sizes of which no product below overflows.
+inline bool plausible(std::initializer_list<std::size_t> sizes, std::size_t largest = kMostPixels) {
   return std::ranges::all_of(sizes, [&](std::size_t n) { return n >= 1 && n <= largest; });
 }
 
-// The network whose sizes the file begins with, if they account for its length.
+// The network whose sizes the file begins with, if they account for its length; it may be beyond the limits.
 
 inline std::optional<MlpShape> mlp_in(const BinReader& file) {
   const std::size_t inputs = file.size_at(0), hidden = file.size_at(4), outputs = file.size_at(8);
-  if (!plausible({inputs}, kMostPixels) || !plausible({hidden, outputs})) return std::nullopt;
+  if (!plausible({inputs, hidden, outputs})) return std::nullopt;
   const MlpShape shape = Mlp::input(inputs).dense(hidden).relu().dense(outputs);
   return file.file_size() == 12 + 8 * shape.parameters() ? std::optional(shape) : std::nullopt;
 }
@@ -117,9 +118,10 @@ inline std::optional<AttentionShape> attention_in(const BinReader& file) {
   const std::size_t patch = file.size_at(0), tokens = file.size_at(4);
   AttentionShape shape{.patch = patch, .d_model = file.size_at(8), .ff = file.size_at(12)};
   shape.classes = file.size_at(16);
-  if (!plausible({patch}, kLargestImageSide) || !plausible({tokens}, kMostPixels) ||
-      !plausible({shape.d_model, shape.ff, shape.classes}))
+  if (!plausible({patch}, kLargestImageSide) ||
+      !plausible({tokens, shape.d_model, shape.ff, shape.classes})) {
     return std::nullopt;
+  }
   const auto side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(tokens))));
   shape.height = shape.width = side * patch;
   const bool fits = side * side == tokens && file.file_size() == 20 + 8 * shape.parameters();
@@ -127,16 +129,19 @@ inline std::optional<AttentionShape> attention_in(const BinReader& file) {
 }
 }  // namespace detail
 
-// Throws Error if the file is missing, is none of the three, is cut short, or holds a NaN.
+// Throws Error if the file is missing, is none of the three, is cut short, is of a network beyond the limits,
+// or holds a NaN.
 inline AnyModel load_bin(const std::string& path) {
   BinReader file(path);
   if (const auto shape = detail::mlp_in(file)) {
+    check_limits(*shape, path);
     Mlp model(*shape);
     file.skip_sizes(3);
     for (Tensor* t : model.tensors()) file.tensor(*t);
     return model;
   }
   if (const auto shape = detail::cnn_in(file)) {
+    check_limits(*shape, path);
     Cnn model(*shape);
     const auto tensors = model.tensors();
     file.skip_sizes(5);
@@ -148,6 +153,7 @@ inline AnyModel load_bin(const std::string& path) {
     return model;
   }
   if (const auto shape = detail::attention_in(file)) {
+    check_limits(*shape, path);
     AttentionPool model(*shape);
     file.skip_sizes(5);
     for (Tensor* t : model.tensors()) file.tensor(*t);

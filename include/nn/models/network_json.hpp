@@ -23,6 +23,7 @@
 #include "nn/data/images.hpp"
 #include "nn/files/json.hpp"
 #include "nn/models/any_model.hpp"
+#include "nn/models/limits.hpp"
 
 namespace nn {
 
@@ -53,9 +54,6 @@ inline nlohmann::json network_json(const AttentionShape& shape) {
 
 namespace detail {
 
-// Sizes of the largest networks that are read, and can be trained: no product of a few of them overflows.
-inline constexpr std::size_t kLargestSize = 65536, kMostLayers = 64;
-
 // An object of the description, whose keys have been checked.
 class NetworkObject {
  public:
@@ -74,7 +72,7 @@ class NetworkObject {
     }
   }
 
-  std::size_t size(const char* key, std::size_t smallest = 1, std::size_t largest = kLargestSize) const {
+  std::size_t size(const char* key, std::size_t smallest = 1, std::size_t largest = kMaxLayerSize) const {
     const nlohmann::json& value = object_[key];
     const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() >= smallest &&
                       value.get<std::uint64_t>() <= largest;
@@ -120,8 +118,8 @@ class NetworkObject {
 inline MlpShape mlp_shape(const nlohmann::json& network, const std::string& source) {
   const NetworkObject object(network, source, {"kind", "inputs", "hidden", "classes"});
   const nlohmann::json& hidden = network["hidden"];
-  if (!hidden.is_array() || hidden.size() > kMostLayers) {
-    object.refuse_value("hidden", "a list of at most " + std::to_string(kMostLayers) + " layers");
+  if (!hidden.is_array() || hidden.size() > kMaxHiddenLayers) {
+    object.refuse_value("hidden", "a list of at most " + std::to_string(kMaxHiddenLayers) + " layers");
   }
   MlpShape shape{.inputs = object.size("inputs", 1, kMostPixels)};
   for (const nlohmann::json& entry : hidden) {
@@ -158,9 +156,8 @@ inline AttentionShape attention_shape(const nlohmann::json& network, const std::
                              .classes = object.size("classes"),
                              .position = object.word("position", kPositionNames)};
   shape.check(source);
-  if (shape.heads > AttentionShape::kMostHeads || shape.d_model % shape.heads != 0) {
-    object.refuse_value("heads",
-                        "a divisor of d_model, at most " + std::to_string(AttentionShape::kMostHeads));
+  if (shape.heads > kMaxHeads || shape.d_model % shape.heads != 0) {
+    object.refuse_value("heads", "a divisor of d_model, at most " + std::to_string(kMaxHeads));
   }
   return shape;
 }
@@ -175,6 +172,12 @@ inline AnyShape network_shape(const nlohmann::json& network, const std::string& 
   if (kind != network.end() && *kind == "attention_pool") return detail::attention_shape(network, source);
   throw Error(source, "network has kind " + (kind == network.end() ? "none" : json_in_brief(*kind)) +
                           ", expected mlp, cnn or attention_pool");
+}
+
+// Throws Error, naming `source`, if no model file may hold this network.
+template <class Shape>
+void check_limits(const Shape& shape, const std::string& source) {
+  network_shape(network_json(shape), source);
 }
 
 }  // namespace nn
