@@ -52,7 +52,7 @@ def test_names_that_would_break_the_line(tmp_path: Path) -> None:
     said = error_line(run("convert_model", "a\nb\x1b[2J", "a.npz", cwd=tmp_path), "convert_model")
     assert said.startswith("a b [2J: no such file, expected a trained model; ")
     said = error_line(run("convert_model", "a", "b", "c\nd", cwd=tmp_path), "convert_model", status=2)
-    assert said == "unrecognized arguments: c d (see --help)"
+    assert said.endswith(" c d (see --help)")
 
 
 def test_names_that_cannot_be_printed(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_bad_input(tmp_path: Path) -> None:
     said = error_line(run_tool("export_onnx", "a.bin", "a.bin", cwd=tmp_path), "export_onnx")
     assert said == "a.bin: is read, too, and would be lost, expected another file to write to"
     said = error_line(run_tool("export_onnx", "a.bin", "--quantize", "int4", cwd=tmp_path), "export_onnx", 2)
-    assert said.startswith("--quantize: invalid choice: 'int4'")
+    assert said.startswith("--quantize: ") and "'int4'" in said
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
