@@ -4,7 +4,6 @@ import re
 import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -128,13 +127,15 @@ def test_the_largest_rate_keeps_the_loss_finite(tmp_path: Path) -> None:
 
 def test_sigterm_saves(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [BUILD / "mlp_simple", "--epochs", "1000000000", "--quiet", "--output", "xor.bin"],
+        [BUILD / "mlp_simple", "--epochs", "1000000000", "--output", "xor.bin"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(0.5)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("epoch"):
+        assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
