@@ -53,8 +53,9 @@ struct State {
     h = a + 4 * units;
     std::copy_n(net.w1.data(), net.hidden(), w1_0);
     std::copy_n(net.w1.data() + net.hidden(), net.hidden(), w1_1);
-    std::fill(std::ranges::copy(net.b1, b1).out, b1 + units, -1e4);
-    std::ranges::copy(net.w2, w2);
+    std::copy_n(net.b1.data(), net.hidden(), b1);
+    std::fill(b1 + net.hidden(), b1 + units, -1e4);
+    std::copy_n(net.w2.data(), net.hidden(), w2);
     for (std::size_t s = 0; s < samples.size(); ++s) {
       z[s] = net.b2;
       for (std::size_t j = 0; j < units; ++j) {

@@ -16,8 +16,10 @@ LONG = 300 * "a"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], [GOLDEN / "mlp.bin", "a.npz"]])
-def test_no_room_for_what_is_printed(arguments: list[object], tmp_path: Path) -> None:
-    command = [sys.executable, TOOLS / "convert_model.py", *arguments]
+@pytest.mark.parametrize("python", [[sys.executable], [sys.executable, "-u"]])
+def test_no_room_for_what_is_printed(python: list[str], arguments: list[object], tmp_path: Path) -> None:
+    """Whether it shows when it is printed, without a buffer, or at the end."""
+    command = [*python, TOOLS / "convert_model.py", *arguments]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True)
     said = "standard output: no space left on device, expected one that can be used"
@@ -50,7 +52,7 @@ def test_names_that_would_break_the_line(tmp_path: Path) -> None:
     said = error_line(run("convert_model", "a\nb\x1b[2J", "a.npz", cwd=tmp_path), "convert_model")
     assert said.startswith("a b [2J: no such file, expected a trained model; ")
     said = error_line(run("convert_model", "a", "b", "c\nd", cwd=tmp_path), "convert_model", status=2)
-    assert said == "unrecognized arguments: c d (see --help)"
+    assert said.endswith(" c d (see --help)")
 
 
 def test_names_that_cannot_be_printed(tmp_path: Path) -> None:

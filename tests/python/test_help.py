@@ -25,9 +25,7 @@ class Option(NamedTuple):
 
 def options(build: Path, program: str, cwd: Path) -> list[Option]:
     text = run_program(program, "--help", cwd=cwd).stdout.replace("\n" + " " * 28, " " * 4)
-    lines = re.findall(
-        r"^  (?:-h,)?(--[a-z0-9-]+)(?: ([A-Z]+)(?:=(\S+))?)?(?: Excludes: \S+)?  +(.*)$", text, re.M
-    )
+    lines = re.findall(r"^  (?:-h,)?(--[a-z0-9-]+)(?: ([A-Z]+)(?:=(\S+))?)?  +(.*)$", text, re.M)
     found = [Option(*line) for line in lines]
     assert len(found) == len(re.findall(r"^  (?:-h,)?--", text, re.M)), text
     return found

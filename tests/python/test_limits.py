@@ -15,7 +15,8 @@ from support import BUILD, GOLDEN, TOOLS, error_line, run_program, write_idx
 def run_with_less_memory(
     kilobytes: int, program: str, *args: object, cwd: Path
 ) -> subprocess.CompletedProcess[str]:
-    command = ["bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "bash", BUILD / program, *map(str, args)]
+    limits = f"ulimit -s 8192 -v {kilobytes}"  # of a thread's stack, too, whatever is usual here
+    command = ["bash", "-c", f'{limits}; exec "$@"', "bash", BUILD / program, *map(str, args)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 

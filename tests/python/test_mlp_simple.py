@@ -4,7 +4,6 @@ import re
 import signal
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +54,7 @@ def test_default_run(tmp_path: Path) -> None:
     result = run_program("mlp_simple", cwd=tmp_path)
     assert result.returncode == 0 and list(tmp_path.iterdir()) == []
     for epoch, loss in {500_000: 0.000260, 1_000_000: 0.000107}.items():
-        assert losses(result.stdout)[epoch] == pytest.approx(loss, abs=1e-4)
+        assert losses(result.stdout)[epoch] == pytest.approx(loss, abs=2e-4)
     assert outputs(result.stdout) == pytest.approx([0.011, 0.990, 0.990, 0.010], abs=1.5e-3)
 
 
@@ -66,7 +65,7 @@ def test_learns_xor(tmp_path: Path) -> None:
     found = losses(result.stdout)
     assert list(found) == list(range(1000, 100_001, 1000))
     for epoch, loss in {1000: 0.250300, 10_000: 0.250287, 100_000: 0.016884}.items():
-        assert found[epoch] == pytest.approx(loss, abs=1e-4)
+        assert found[epoch] == pytest.approx(loss, abs=2e-4)
     assert (tmp_path / "xor.bin").stat().st_size == 12 + 8 * 17
     assert np.loadtxt(tmp_path / "xor.txt", delimiter=",").shape == (100, 7)
 
@@ -128,13 +127,15 @@ def test_the_largest_rate_keeps_the_loss_finite(tmp_path: Path) -> None:
 
 def test_sigterm_saves(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [BUILD / "mlp_simple", "--epochs", "1000000000", "--quiet", "--output", "xor.bin"],
+        [BUILD / "mlp_simple", "--epochs", "1000000000", "--output", "xor.bin"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(0.5)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("epoch"):
+        assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

@@ -193,15 +193,15 @@ def test_activations_by_hand() -> None:
     }
     assert expected.keys() == ACTIVATIONS.keys()
     for name, values in expected.items():
-        np.testing.assert_allclose(ACTIVATIONS[name](x), values, rtol=1e-14, atol=1e-15)
+        np.testing.assert_allclose(ACTIVATIONS[name](x), values, rtol=1e-12, atol=1e-12)
 
 
 def test_probabilities_of_batches_and_of_none() -> None:
     model = load_model(GOLDEN / "attention.bin")
     x = np.random.default_rng(1).random((7, model.inputs))
     whole = probabilities(model, x)
-    np.testing.assert_allclose(probabilities(model, x, batch=3), whole, atol=1e-15)
-    np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-15)
+    np.testing.assert_allclose(probabilities(model, x, batch=3), whole, atol=1e-12)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-12)
     assert probabilities(model, x[:0]).shape == (0, 3)
 
 

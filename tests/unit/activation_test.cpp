@@ -30,8 +30,9 @@ Matrix block(Floats& x) {
 }  // namespace
 
 TEST_CASE("every activation and its derivative are the definition's, with every instruction set") {
-  for (const auto& [name, f] : kActivationNames) {
-    test::with_every_instruction_set([&, name = name, f = f] {
+  for (const auto& activation : kActivationNames) {
+    test::with_every_instruction_set([&] {
+      const auto& [name, f] = activation;
       CAPTURE(name);
       const Floats given = arguments();
       Floats x(given.size(), 7.0f), y = given, dy(given.size(), 2.0f);
@@ -51,8 +52,9 @@ TEST_CASE("every activation and its derivative are the definition's, with every 
 }
 
 TEST_CASE("every activation passes a NaN on") {
-  for (const auto& [name, f] : kActivationNames) {
-    test::with_every_instruction_set([&, name = name, f = f] {
+  for (const auto& activation : kActivationNames) {
+    test::with_every_instruction_set([&] {
+      const auto& [name, f] = activation;
       CAPTURE(name);
       Floats x(17), y(17, std::numeric_limits<float>::quiet_NaN());
       activation_forward(f, mat(y, 1, 17), mat(x, 1, 17));

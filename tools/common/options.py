@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import IO, NoReturn, TypeVar
 
 from common.errors import one_line
 
@@ -17,6 +17,10 @@ class OptionParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {one_line(message.removeprefix('argument '))} (see --help)\n")
+
+    def print_help(self, file: IO[str] | None = None) -> None:
+        """Unlike argparse's, fails where nothing can be written."""
+        print(self.format_help(), end="", file=file)
 
     def add_data_dir(self) -> None:
         self.add_argument(

@@ -17,7 +17,7 @@ The limits are those that MNIST's digits keep: tests/python/test_verdict.py coun
 weights of `busy` come from: logistic regression of scribbles against training digits, rounded.
 """
 
-from enum import StrEnum
+from enum import Enum
 from itertools import pairwise
 
 import numpy as np
@@ -31,13 +31,15 @@ BUSY = 370
 FLAT = 2
 
 
-class Verdict(StrEnum):
+class Verdict(str, Enum):  # not StrEnum, which Ubuntu 22.04's Python 3.10 has not
     """What a drawing is taken for."""
 
     DIGIT = "digit"
     NOTHING = "nothing drawn"
     TOO_SMALL = "too small"
     NOT_ONE_DIGIT = "not a single digit"
+
+    __str__ = str.__str__
 
 
 def judge(picture: np.ndarray) -> Verdict:

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <locale>
+#include <memory>
 #include <optional>
 #include <random>
 #include <sstream>
@@ -147,6 +148,26 @@ inline void add_threads(CLI::App& app, std::size_t& threads) {
   add_number<std::size_t>(app, "--threads", threads, "threads; the result does not depend on it", 1, 256);
 }
 
+// The lines of --help, which versions of CLI11 would each lay out differently:
+//   --lr X=0.01               learning rate: a number from 1e-12 to 1e+06
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(28); }
+
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    std::string line = "  " + option->get_name(is_positional, !is_positional);
+    if (!option->get_type_name().empty()) line += " " + option->get_type_name();
+    if (!option->get_default_str().empty()) line += "=" + option->get_default_str();
+    if (option->get_expected_max() > 1) line += " ...";
+    if (option->get_required()) line += " REQUIRED";
+    const std::size_t column = get_column_width();
+    line += line.size() < column ? std::string(column - line.size(), ' ') : "\n" + std::string(column, ' ');
+    line += option->get_description();
+    for (const CLI::Option* other : option->get_excludes()) line += "; not with " + other->get_name();
+    return line + "\n";
+  }
+};
+
 // --help and --version; of an option given twice the last one counts.
 inline void add_standard_options(CLI::App& app) {
   const std::string name = app.get_name();
@@ -154,7 +175,7 @@ inline void add_standard_options(CLI::App& app) {
       "--version", [name] { return version_text(name); },
       "print the version, the compiler, the instruction set and OpenBLAS's kernels, and exit");
   app.set_help_flag("-h,--help", "print this help and exit");
-  app.get_formatter()->column_width(28);
+  app.formatter(std::make_shared<HelpFormatter>());
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
