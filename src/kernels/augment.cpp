@@ -144,7 +144,7 @@ constexpr double kBendUnit = 1.0 / (1 << Augmenter::kBendFraction);  // pixels
 // Hashes of a counter, which starts anew for every key: no state to carry from image to image.
 class Draws {
  public:
-  Draws(std::uint64_t seed, std::uint64_t key) : state_(mix_bits(mix_bits(seed) ^ key)) {}
+  Draws(std::uint64_t seed, std::uint64_t key) : state_(item_seed(seed, key)) {}
 
   double within(double limit) {  // uniform in [-limit, limit)
     return (static_cast<double>(next() >> 11) * 0x1p-52 - 1.0) * limit;
