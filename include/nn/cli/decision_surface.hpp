@@ -38,8 +38,10 @@ inline std::string decision_surface(const XorNet& net, const XorSamples& samples
     const char tick = x1 == 0 ? '0' : x1 == 1 ? '1' : ' ';
     picture += tick + (" |" + line) + "|\n";
   }
-  const std::string ticks = std::string(3 + margin_columns, ' ') + '0' + std::string(unit_columns - 1, ' ');
-  return picture + border + ticks + "1\n";
+  std::string ticks(3 + margin_columns + unit_columns + 1, ' ');
+  ticks[3 + margin_columns] = '0';
+  ticks.back() = '1';
+  return picture + border + ticks + "\n";
 }
 
 }  // namespace nn::cli
