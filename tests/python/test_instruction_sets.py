@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import BUILD, DATA
+from support import BUILD, DATA, ROOT
 
 REFERENCE = {"mnist_mlp": 0.804809, "mnist_cnn": 0.601773, "mnist_attention_pool": 2.208794}  # after an epoch
 SHORT = {
@@ -89,3 +89,14 @@ def test_each_processor_gives_the_same_loss(program: str, processor: str, tmp_pa
     emulated = (qemu, "-cpu", processor)
     loss = train(program, *SHORT[program], folder=tmp_path, emulator=emulated, OPENBLAS_CORETYPE="Haswell")
     assert loss == pytest.approx(usual, abs=1e-4)
+
+
+@x86_only
+@pytest.mark.parametrize("march", ["native", "sapphirerapids"])
+def test_a_kernel_compiles_for_any_baseline(march: str, tmp_path: Path) -> None:
+    """Highway 1.0.3 refuses a baseline above its own best instruction set, as AVX-VNNI was for it."""
+    environment = {**os.environ, "CXXFLAGS": f"-march={march}"}
+    options = ["-DNN_BUILD_TESTS=OFF", "-DNN_WARNINGS_AS_ERRORS=ON", "-G", "Unix Makefiles"]
+    for command in (["cmake", "-S", ROOT, "-B", ".", *options], ["make", "src/kernels/activation.cpp.o"]):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
