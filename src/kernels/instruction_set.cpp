@@ -15,24 +15,26 @@
 namespace nn {
 
 namespace {
-std::string name_of(std::int64_t target) {
+using Targets = decltype(hwy::SupportedTargets());  // std::int64_t; before Highway 1.0 std::uint32_t
+
+std::string name_of(Targets target) {
   return hwy::TargetName(target);
 }
 
 // A better one is a lower bit.
-std::int64_t best(std::int64_t targets) {
+Targets best(Targets targets) {
   targets &= HWY_TARGETS;
   return targets == 0 ? HWY_STATIC_TARGET : targets & -targets;
 }
 
 // Of this processor, whatever use_instruction_set() says now.
-const std::vector<std::int64_t>& targets_here() {
-  static const std::vector<std::int64_t> targets = [] {
-    std::vector<std::int64_t> found;
-    for (std::int64_t left = hwy::SupportedTargets() & HWY_TARGETS; left != 0; left &= left - 1) {
+const std::vector<Targets>& targets_here() {
+  static const std::vector<Targets> targets = [] {
+    std::vector<Targets> found;
+    for (Targets left = hwy::SupportedTargets() & HWY_TARGETS; left != 0; left &= left - 1) {
       found.push_back(best(left));
     }
-    return found.empty() ? std::vector<std::int64_t>{HWY_STATIC_TARGET} : found;
+    return found.empty() ? std::vector<Targets>{HWY_STATIC_TARGET} : found;
   }();
   return targets;
 }
@@ -50,7 +52,7 @@ std::string instruction_set() {
 
 void use_instruction_set(const std::string& name) {
   std::string names;
-  for (const std::int64_t target : targets_here()) {
+  for (const Targets target : targets_here()) {
     if (name == name_of(target)) return hwy::SetSupportedTargetsForTest(target);
     names += (names.empty() ? "" : ", ") + name_of(target);
   }
