@@ -1,4 +1,4 @@
-// A network of one's own, trained on MNIST and saved.      Run: example_builder FOLDER_WITH_MNIST
+// A network of one's own, trained on MNIST and saved.      Run: example_builder [FOLDER_WITH_MNIST]
 #include <cstdio>
 
 #include "nn/models/model_files.hpp"
@@ -6,8 +6,8 @@
 
 using namespace nn;
 
-int main(int, char** arguments) {
-  const auto [digits, unseen] = load_train_and_test(arguments[1]);
+int main(int count, char** arguments) try {
+  const auto [digits, unseen] = load_train_and_test(count > 1 ? arguments[1] : "data");
   SimpleRng rng(42);
   ThreadTeam team(2);
   Mlp model = Mlp::input(784).dense(256, Init::he).relu().dense(64, Init::he).relu().dense(10).build(rng);
@@ -18,4 +18,7 @@ int main(int, char** arguments) {
 
   std::printf("test accuracy: %.2f %%\n", 100 * evaluate(model, unseen, team).accuracy());
   save_model(model, "example.safetensors", {{"program", "my own"}});
+} catch (const Error& error) {  // bad input: the path, what was found, what was expected
+  std::fprintf(stderr, "example_builder: error: %s\n", error.what());
+  return 1;
 }
