@@ -49,8 +49,12 @@ def main() -> None:
     digits, labels = read_digits(options.data_dir)
     chosen = np.random.default_rng(options.seed).permutation(len(digits))[: options.limit]
     drawings = drawn_again(digits[chosen], options.seed)
-    scores = {path: scores_of(model, drawings, labels[chosen]) for path, model in models.items()}
-    print(accuracy_table(scores))
+    scores = {}
+    for path, model in models.items():
+        progress(f"{path} reads {len(chosen)} digits, each drawn again in {len(drawings)} ways")
+        scores[path] = scores_of(model, drawings, labels[chosen])
+    print(accuracy_table(scores), flush=True)
+    progress(f"preparing all {len(digits)} digits, and drawings that are not digits")
     real = Seen.of(prepare_ink(digit / 255) for digit in digits)
     negatives = drawn_negatives(digits, options.seed)
     doubts = {path: doubt_of(model, real, negatives) for path, model in models.items()}
@@ -61,6 +65,11 @@ def main() -> None:
         report = {"seed": options.seed, "digits": len(chosen), "models": each}
         with replacing(options.json) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def progress(text: str) -> None:
+    """What takes its time now, on standard error: also a pipe or a log is not silent for minutes."""
+    print(f"drawn_benchmark: {text}", file=sys.stderr, flush=True)
 
 
 def parse_options() -> argparse.Namespace:

@@ -128,6 +128,13 @@ def test_labels_with_a_gap_need_no_classes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_model_of_other_classes_needs_its_own_data(tmp_path: Path) -> None:
+    """Without --data-dir it would be measured on MNIST's ten."""
+    write_mlp(tmp_path / "three.bin", outputs=3)
+    said = error_line(run_program("mnist_mlp", "evaluate", "three.bin", "--data-dir", DATA, cwd=tmp_path), "mnist_mlp")
+    assert "label 9, expected 0 to 2, the classes of three.bin; --data-dir or --data names the images" in said
+
+
 def test_data_that_does_not_fit(runs: dict[str, Run], tmp_path: Path) -> None:
     model = runs["mnist_cnn"].model
 
@@ -139,7 +146,8 @@ def test_data_that_does_not_fit(runs: dict[str, Run], tmp_path: Path) -> None:
         f"{other}/t10k-images-idx3-ubyte: images of 20 x 20 pixels, expected 28 x 28 pixels, as {model} takes"
     )
     more = random_images(tmp_path / "more", side=28, classes=12)
-    assert said(model, "--data-dir", more) == f"{more}/t10k-labels-idx1-ubyte: label 11, expected 0 to 9"
+    labels = f"{more}/t10k-labels-idx1-ubyte: label 11, expected 0 to 9, the classes of {model}; "
+    assert said(model, "--data-dir", more).startswith(labels)
     assert said(model, "--data-dir", "nowhere").startswith("nowhere: no such folder")
     assert said("none.bin") == (
         "none.bin: no such file, expected a trained model; make it with: mnist_cnn --output none.bin"

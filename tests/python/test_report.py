@@ -137,6 +137,14 @@ def test_without_a_log_there_are_no_curves(tmp_path: Path) -> None:
     )
 
 
+def test_without_mistakes_there_is_no_table_of_them(tmp_path: Path) -> None:
+    """A model that says 0 to everything, and data in which that is right."""
+    data = small_mnist(tmp_path / "data", 50)
+    write_idx(data / "t10k-labels.idx1-ubyte", np.zeros(50))
+    page = make(tmp_path, write_mlp(tmp_path / "zeros.bin"), "--data-dir", data)
+    assert "confusions" not in page.tables and page.tables["classes"][1][:2] == ["0", "50"]
+
+
 def test_other_data(tmp_path: Path) -> None:
     """Another size and number of classes, names and settings in the metadata, strange characters."""
     data = random_images(tmp_path / "data", 12, 47, count=100)

@@ -1,8 +1,14 @@
 """The MNIST programs train as promised: on real data, with every choice, to the same bits for any threads."""
 
+import fcntl
 import gzip
 import hashlib
+import os
 import re
+import struct
+import subprocess
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +143,43 @@ def test_the_log_has_the_test_accuracy_of_the_model_that_is_kept(small_data: Pat
     assert row == np.argmin(log[:, 3])
     accuracy = float(re.search(r"test accuracy: ([\d.]+) %", result.stdout)[1])
     assert log[row, 5] * 100 == pytest.approx(accuracy, abs=0.005)
+
+
+def test_a_model_of_its_own_has_a_log_of_its_own(small_data: Path, tmp_path: Path) -> None:
+    """And what an earlier run wrote is not replaced without a word."""
+    args = ["--epochs", "1", "--data-dir", small_data]
+    assert "will replace" not in run_program("mnist_mlp", *args, cwd=tmp_path).stdout
+    again = run_program("mnist_mlp", *args, cwd=tmp_path).stdout
+    assert "\nwill replace mnist_model.bin and logs/training_loss_c.txt\n" in again
+    other = run_program("mnist_mlp", *args, "--output", "models/other.safetensors", cwd=tmp_path).stdout
+    assert "will replace" not in other and "models/other.safetensors" in other and "logs/other.txt" in other
+    assert (tmp_path / "logs" / "other.txt").exists()
+
+
+@pytest.mark.parametrize("columns", [30, 50, 100])
+def test_progress_does_not_wrap(columns: int, build: Path, tmp_path: Path) -> None:
+    """On a terminal so many columns wide."""
+    args = [build / "mnist_attention_pool", "--epochs", "1", "--data-dir", DATA, "--test-limit", "100"]
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    run = subprocess.Popen(args, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # EIO: the program has ended
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert run.wait() == 0
+    lines = shown.decode().split("\r\033[K")
+    assert len(lines) > 2 and all(len(line) < columns for line in lines)
+    assert columns < 50 or lines[1].endswith(" left")
+
+
+def test_a_short_run_in_a_pipe_shows_no_progress(small_data: Path, tmp_path: Path) -> None:
+    """Long ones say something every ten seconds."""
+    args = ["--epochs", "20", "--train-limit", "600", "--data-dir", small_data]
+    result = run_program("mnist_attention_pool", *args, cwd=tmp_path)
+    assert result.returncode == 0 and result.stderr == ""
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def classes(report: Report) -> str:
         "Classes",
         f'<div class="beside">{picture}<div>'
         + table("classes", ("class", "images", "precision", "recall", "F1"), rows)
-        + table("confusions", ("most frequent mistake: label", "answer", "images"), pairs)
+        + (table("confusions", ("most frequent mistake: label", "answer", "images"), pairs) if pairs else "")
         + "</div></div>\n",
     )
 

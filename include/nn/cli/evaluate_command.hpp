@@ -2,8 +2,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -91,7 +93,12 @@ class EvaluateCommand {
     if (classes > 256) {
       throw Error(model_path_, std::to_string(classes) + " classes, expected at most 256, as labels have");
     }
-    count_classes(data.labels, classes);
+    const std::uint8_t largest = *std::ranges::max_element(data.labels.labels());
+    if (largest >= classes) {
+      throw Error(data.labels.source, "label " + std::to_string(largest) + ", expected 0 to " +
+                                          std::to_string(classes - 1) + ", the classes of " + model_path_ +
+                                          "; --data-dir or --data names the images that it was made for");
+    }
   }
 
   std::string program_;

@@ -107,6 +107,7 @@ class MnistProgram {
     if (!beyond_bin(model.shape()).empty()) prefer_safetensors();
     check_savable(model, output_);
     check_files();
+    say_what_is_replaced();
     const Split split = stratified_split(train_set, held_out(validation_, train_set.size()), seed);
     TrainingState state(rng, split.training, options_.optimizer);
     const Outcome outcome = train(model, train_set, test_set, split, state, team);
@@ -162,7 +163,9 @@ class MnistProgram {
       throw CLI::ValidationError(
           "--patience", "found without --validation, expected both: there is no validation loss to watch");
     }
+    if (!is_standard_output_ && app.count("--log") == 0) logs_.name_after(output_);
     check_files();
+    check_ending();
     logs_.open(checkpoints_.json_log());
     if (!save_config_.empty()) write_atomically(save_config_, record_.settings.dump(2) + "\n");
   }
@@ -178,6 +181,25 @@ class MnistProgram {
     read.push_back({"--resume", checkpoints_.resumed()});  // which may be one of the checkpoints
     check_apart(read, written);
     check_writable(output_);
+  }
+
+  // Whoever writes model.pt expects a format that nothing here has. Throws CLI::ParseError.
+  void check_ending() const {
+    const std::string ending = std::filesystem::path(output_).extension().string();
+    if (ending.empty() || ending == ".bin" || names_safetensors(output_)) return;
+    throw CLI::ValidationError("--output",
+                               output_ + " ends in " + ending + ", expected .bin or .safetensors");
+  }
+
+  // The files of an earlier run, unless it is this one that goes on.
+  void say_what_is_replaced() const {
+    std::string replaced;
+    for (const std::string& path : {output_, logs_.path()}) {
+      std::error_code unknown;
+      if (!std::filesystem::is_regular_file(path, unknown)) continue;
+      replaced += (replaced.empty() ? "" : " and ") + path;
+    }
+    if (!replaced.empty() && checkpoints_.resumed().empty()) say_("will replace %s\n", replaced.c_str());
   }
 
   // Those in force, a "random" seed made a number.

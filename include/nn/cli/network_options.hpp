@@ -132,7 +132,7 @@ struct AttentionOptions {
 
 inline void add_attention(CLI::App& app, AttentionOptions& o) {
   begin_group(app, "Network");
-  detail::add_size<4096>(app, "--d-model", o.d_model, "numbers that make a token");
+  detail::add_size<4096>(app, "--d-model", o.d_model, "embedding size: how many numbers a token has");
   detail::add_size<16'384>(app, "--ff-dim", o.ff_dim, "units of the hidden layer after attention");
   detail::add_size<kMaxHeads>(app, "--heads", o.heads, "heads of attention, a divisor of --d-model");
   detail::add_size<256>(app, "--patch", o.patch, "pixels a side of a patch, a divisor of the image's");

@@ -1,6 +1,7 @@
 // What a user sees while a network trains: a line with the time left on a terminal, plain lines in a pipe.
 #pragma once
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -25,14 +26,20 @@ class Progress {
     const double done = static_cast<double>(report.epoch - 1) + fraction - begun_;
     const double all = static_cast<double>(epochs_) - begun_;
     const std::string left = duration(watch_.seconds() * (all - done) / done) + " left";
-    const char* loss_format = "epoch %zu/%zu  %s%3.0f %%  loss %.4f  %s%s";
-    const std::string bar = on_terminal_
-                                ? "[" + std::string(static_cast<std::size_t>(20 * fraction), '=') +
-                                      std::string(20 - static_cast<std::size_t>(20 * fraction), ' ') + "] "
-                                : std::string();
-    if (on_terminal_) std::fputs("\r\033[K", stderr);
-    std::fprintf(stderr, loss_format, report.epoch, epochs_, bar.c_str(), 100 * fraction, report.loss,
-                 left.c_str(), on_terminal_ ? "" : "\n");
+    char numbers[64];
+    std::snprintf(numbers, sizeof numbers, "%3.0f %%  loss %.4f  ", 100 * fraction, report.loss);
+    const std::string epoch = "epoch " + std::to_string(report.epoch) + "/" + std::to_string(epochs_) + "  ";
+    if (on_terminal_) {
+      const std::size_t equals = static_cast<std::size_t>(20 * fraction);
+      const std::string bar = "[" + std::string(equals, '=') + std::string(20 - equals, ' ') + "] ";
+      const std::string text = numbers + left;
+      const std::size_t columns = terminal_columns();  // a line that wraps could not be cleared
+      std::string line = epoch + bar + text;
+      if (line.size() >= columns) line = epoch + text;
+      std::fputs(("\r\033[K" + line.substr(0, columns - 1)).c_str(), stderr);
+    } else {
+      std::fputs((epoch + numbers + left + "\n").c_str(), stderr);
+    }
     std::fflush(stderr);
     line_is_open_ = on_terminal_;
   }
@@ -72,11 +79,17 @@ class Progress {
   }
 
  private:
+  // Of standard error's terminal; 80 if it does not say.
+  static std::size_t terminal_columns() {
+    winsize size{};
+    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+  }
+
   std::size_t epochs_;
   double begun_;
   bool quiet_, on_terminal_, line_is_open_ = false;
   Stopwatch watch_;
-  double next_ = 0.2;  // when to print again, in seconds since the start
+  double next_ = on_terminal_ ? 0.2 : 10.0;  // when to print again, in seconds since the start
 };
 
 }  // namespace nn::cli

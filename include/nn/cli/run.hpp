@@ -32,6 +32,17 @@ inline int with_output_written(const std::string& program, int status) {
                   kFailed);
 }
 
+// What is told of a word that is neither an option nor one's value: "train", or the 64 of --hidden 256 64.
+inline std::string unexpected_word(const std::string& word, const CLI::App& app) {
+  std::string commands;
+  if (app.get_subcommands().empty()) {
+    for (const CLI::App* command : app.get_subcommands({})) commands += ", " + command->get_name();
+  }
+  return shortened(word) + ": unexpected word, expected an option (--help lists them)" +
+         (commands.empty() ? "" : ", or first of all one of" + commands.substr(1)) +
+         "; commas separate the items of a list";
+}
+
 // Parses the command line, then calls body(), whose result is the exit status. Returns main's result: 0 done,
 // 1 failed, 2 wrong usage, 130 interrupted. NN_INSTRUCTION_SET=SSE4 makes the kernels use SSE4, to compare.
 template <class Body>
@@ -51,6 +62,7 @@ int run(CLI::App& app, int argc, char** argv, Body body) {
     for (const CLI::Option* option : command.get_options()) names.push_back(option->get_name());
     for (const CLI::App* other : command.get_subcommands({})) names.push_back(other->get_name());
     const std::string unknown = command.remaining().front();
+    if (!unknown.starts_with("-")) return complain(program, unexpected_word(unknown, app), kWrongUsage);
     return complain(program,
                     shortened(unknown) +
                         ": unknown option, expected one of those that --help lists; the nearest is " +

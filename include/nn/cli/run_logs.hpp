@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +23,7 @@ namespace nn::cli {
 class RunLogs {
  public:
   // `path`: of --log, unless another one is given.
-  explicit RunLogs(std::string path) : path_(std::move(path)) {}
+  explicit RunLogs(std::string path) : path_(path), standard_path_(std::move(path)) {}
   RunLogs(const RunLogs&) = delete;  // options refer to members
   RunLogs& operator=(const RunLogs&) = delete;
 
@@ -31,6 +32,12 @@ class RunLogs {
     add_log(app, "--log-json", json_path_, "a JSON object a line");
     add_number<std::size_t>(app, "--log-every", every_, "of --log-json: a line every so many batches, too", 0,
                             1'000'000'000);
+  }
+
+  // Unless another path was given: a model of its own has a log of its own, logs/MODEL.txt.
+  void name_after(const std::string& model) {
+    if (path_ != standard_path_) return;
+    path_ = (std::filesystem::path("logs") / std::filesystem::path(model).stem()).string() + ".txt";
   }
 
   // Of --log; "" for none.
@@ -77,7 +84,7 @@ class RunLogs {
   }
 
  private:
-  std::string path_, json_path_;
+  std::string path_, standard_path_, json_path_;
   std::size_t every_ = 0;
   JsonLog json_;
 };

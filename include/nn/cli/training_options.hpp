@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -36,13 +37,14 @@ inline void add_optimizer(CLI::App& app, OptimizerOptions& o) {
   add_number<double>(app, "--beta1", o.beta1, "of adam: decay of the mean gradient", 0, 0.9999);
   add_number<double>(app, "--beta2", o.beta2, "of adam: decay of the mean square", 0, 0.999999);
   add_number<double>(app, "--epsilon", o.epsilon, "of adam", 1e-30, 1);
-  add_number<double>(app, "--weight-decay", o.weight_decay, "pull of all parameters to 0", 0, 10);
-  add_number<double>(app, "--clip-norm", o.clip_norm, "longest gradient, 0 for any", 0, 1e9);
+  add_number<double>(app, "--weight-decay", o.weight_decay,
+                     "weight decay: how fast parameters shrink towards 0", 0, 10);
+  add_number<double>(app, "--clip-norm", o.clip_norm, "gradient clipping norm, 0 for no clipping", 0, 1e9);
 }
 
 inline void add_schedule(CLI::App& app, ScheduleOptions& s) {
-  begin_group(app, "Course of the learning rate");
-  add_choice<Schedule>(app, "--schedule", s.kind, "course of the learning rate",
+  begin_group(app, "Learning-rate schedule");
+  add_choice<Schedule>(app, "--schedule", s.kind, "learning-rate schedule",
                        {{"constant", Schedule::constant},
                         {"step", Schedule::step},
                         {"exponential", Schedule::exponential},
@@ -61,7 +63,13 @@ inline void add_schedule(CLI::App& app, ScheduleOptions& s) {
 inline void add_validation(CLI::App& app, TrainingOptions& o, double& validation) {
   begin_group(app, "Validation");
   add_number<double>(app, "--validation", validation,
-                     "training images held out to choose the best epoch, a share below 1 or a count", 0, 1e9);
+                     "training images held out to choose the best epoch, a share below 1 or a count", 0, 1e9)
+      ->check([](const std::string& text) {
+        const double value = detail::parse<double>(text).value_or(0);
+        return value < 1 || value == std::floor(value)
+                   ? std::string()
+                   : "found '" + text + "', expected a share below 1 or a whole number of images";
+      });
   add_number<std::size_t>(app, "--patience", o.patience,
                           "stop after so many epochs without a better validation loss, 0 for never", 0,
                           1'000'000);
