@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 # Measured on x86-64 Linux with JAX 0.10.2 and PyTorch 2.15.0; numpy is there already.
-DOWNLOAD = {"jax": "about 125 MB", "torch": "about 3 GB on x86-64 Linux, most of it CUDA libraries"}
+DOWNLOAD = {"jax": "about 125 MB", "torch": "about 3 GB on x86-64 Linux, most of it CUDA libraries; 5 GB on disk"}
 
 
 def missing(peer: str) -> str | None:
