@@ -62,7 +62,7 @@ def parse_options() -> argparse.Namespace:
         "--peers",
         type=names(PEERS, none=True),
         metavar="A,B",
-        help="jax, torch, both or none; installs what is missing (default: those that are installed)",
+        help="jax, torch, both or none; pip installs what is missing (default: those that are installed)",
     )
     add("--rounds", type=number(int, 1), default=3, metavar="N", help="default: %(default)s")
     add("--threads", type=number(int, 1), default=2, metavar="N", help="default: %(default)s")

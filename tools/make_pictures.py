@@ -9,13 +9,12 @@ Run:  tools/run.sh make_pictures [NAME...] [--model mnist_model.bin] [--digit 3]
     report               figures of the report on --model
     attention            where the model of mnist_attention_pool looks
     augmented            digits as training with --augment sees them
-    predict, evaluate, gate, export, convert, drawn_benchmark
-                         what these print; drawing.safetensors is the README's model for drawn digits
 
 Models and logs are those that the programs write into the current folder.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +25,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image, ImageGrab
 
-from common.errors import run_tool
+from common.errors import InputError, os_reason, run_tool
 from common.options import ROOT, OptionParser
 from common.training_log import PROGRAMS, read_log
 from common.writing import replacing
@@ -40,7 +39,6 @@ from models import load_digit_model
 from recognizer.session import Session
 from recognizer.window import RecognizerWindow, open_root
 from report import make_report
-from screenshots.terminal import printed_by, terminal_picture
 from screenshots.virtual_display import display
 from visualize_attention import draw_attention, load_attention_model, show, test_digits
 
@@ -48,16 +46,7 @@ SECONDS_TO_PAINT = 0.3
 SEEDS = range(1, 6)
 SEED_OPTIONS = ("--quiet", "--epochs=10", "--train-limit=5000", "--validation=1000", "--test-each-epoch")
 REPORT_INCHES = (12.0, 10.0)
-AUGMENT = "mnist_mlp augment --augment shift=2,rotate=12,scale=0.12,shear=0.1,elastic=5:30"
-MODELS = "mnist_model.bin", "mnist_cnn_model.bin", "mnist_attention_model.bin"
-PRINTED = {
-    "predict": ["mnist_cnn predict mnist_cnn_model.bin data/t10k-images-idx3-ubyte.gz:8 --show"],
-    "evaluate": ["mnist_attention_pool evaluate mnist_attention_model.bin --mistakes 5"],
-    "gate": ["mlp_simple --gate xor --epochs 200000 --lr 0.1 --stop-error 0.001"],
-    "export": [f"export_onnx {model} --check --quantize int8" for model in MODELS],
-    "convert": ["convert_model mnist_model.bin mnist_model.safetensors"],
-    "drawn_benchmark": ["drawn_benchmark mnist_model.bin mnist_cnn_model.bin drawing.safetensors"],
-}  # name of the picture -> what is typed after tools/run.sh
+AUGMENT = ("augment", "--augment", "shift=2,rotate=12,scale=0.12,shear=0.1,elastic=5:30")
 
 
 def main() -> None:
@@ -142,7 +131,7 @@ def seeds_picture(options: argparse.Namespace, output: Path) -> None:
             for seed in SEEDS:
                 log = Path(folder, f"{program}_seed{seed}.txt")
                 files = [f"--log={log}", f"--output={folder}/model.bin", f"--data-dir={options.data_dir}"]
-                printed_by([program, *SEED_OPTIONS, f"--seed={seed}", *files], options.build_dir)
+                run_program(options.build_dir / program, *SEED_OPTIONS, f"--seed={seed}", *files)
                 logs.append(log)
         save_comparison(logs, output)
 
@@ -181,12 +170,18 @@ def attention_picture(options: argparse.Namespace, output: Path) -> None:
 def augmented_picture(options: argparse.Namespace, output: Path) -> None:
     """Digits as `mnist_mlp augment` draws them."""
     files = [f"--output={output}", f"--data-dir={options.data_dir}"]
-    printed_by([*AUGMENT.split(), *files], options.build_dir)
+    run_program(options.build_dir / "mnist_mlp", *AUGMENT, *files)
 
 
-def printed_picture(options: argparse.Namespace, output: Path) -> None:
-    """What the commands of this picture's name print."""
-    terminal_picture(PRINTED[output.stem], options.build_dir, output)
+def run_program(program: Path, *arguments: str) -> None:
+    """Runs a built program, for what it writes. Raises InputError if it fails."""
+    try:
+        done = subprocess.run([program.resolve(), *arguments], capture_output=True, text=True)
+    except OSError as error:
+        expected = f"a built program; build it with: tools/run.sh {program.name} --help"
+        raise InputError(program, os_reason(error), expected) from error
+    if done.returncode != 0:
+        raise InputError(program.name, f"failed ({done.stderr.strip()})", "a run that ends well")
 
 
 def draw_with_mouse(canvas: tk.Canvas, strokes: Sequence[Stroke]) -> None:
@@ -216,7 +211,6 @@ PICTURES: dict[str, Callable[[argparse.Namespace, Path], None]] = {
     "report": report_picture,
     "attention": attention_picture,
     "augmented": augmented_picture,
-    **dict.fromkeys(PRINTED, printed_picture),
 }
 
 

@@ -155,23 +155,6 @@ def test_patches_are_in_row_order() -> None:
     ]  # row 1, column 1 of the patches
 
 
-def test_requirements_are_listed_by_peer() -> None:
-    assert install.requirements("jax") == ["jax"]
-    assert install.requirements("torch")[0] == "torch" and "sympy" in install.requirements("torch")
-
-
-def test_missing_cuda_functions_are_found_in_a_symbol_table() -> None:
-    lines = (
-        "0000000000000000      DF *UND*\t0000000000000000 (libcublas.so.13) cublasCreate_v2\n"
-        "0000000000000000      DF *UND*\t0000000000000000  Base        ncclCommAbort\n"
-        "0000000000000000      DF *UND*\t0000000000000000 (GLIBC_2.2.5) malloc\n"
-    )
-    assert install.CUDA_FUNCTION.findall(lines) == [
-        ("libcublas.so.13", "cublasCreate_v2"),
-        ("", "ncclCommAbort"),
-    ]
-
-
 def test_whole_run(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     report = tmp_path / "report.json"
     run_bench(monkeypatch, "--programs", "mnist_mlp", "--peers", "none", "--rounds", "2", "--epochs", "3",
@@ -199,6 +182,25 @@ def test_missing_peer_is_left_out_with_a_line(
     else:
         assert "bench: JAX is left out: No module named 'jax' (--peers jax installs it)\n" in err
     assert "this project" in out and "JAX" not in out
+
+
+def test_install_says_its_size_before_pip_runs(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    run, pip = subprocess.run, []
+
+    def without_network(command: list[str], **options: object) -> subprocess.CompletedProcess:
+        if "pip" not in command:
+            return run(command, **options)
+        pip.append(command[command.index("pip") + 1 :])
+        return run([sys.executable, "-c", "print('pip speaks'); raise SystemExit(1)"], **options)
+
+    monkeypatch.setattr(install, "missing", lambda name: f"No module named '{name}'")
+    monkeypatch.setattr(subprocess, "run", without_network)
+    monkeypatch.setattr(sys, "prefix", "/a/virtual/environment")
+    for name in bench.PEERS:
+        assert install.install(name) == "pip install failed: exit status 1"
+        said = f"bench: pip install {name}: downloads {install.DOWNLOAD[name]}\npip speaks\n"
+        assert capfd.readouterr() == ("", said)
+    assert pip == [["--disable-pip-version-check", "install", name] for name in bench.PEERS]
 
 
 def test_only_a_virtual_environment_is_installed_into(monkeypatch: pytest.MonkeyPatch) -> None:
