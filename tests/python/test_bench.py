@@ -17,7 +17,7 @@ from common.errors import InputError  # noqa: E402
 from support import error_line, run_tool  # noqa: E402
 
 LOG_HEADER = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n"
-STAND_IN = f"""#!{sys.executable}
+STAND_IN = f"""#!/usr/bin/env python3
 import argparse, pathlib
 p = argparse.ArgumentParser()
 for name in ("--epochs", "--threads", "--data-dir", "--output", "--log"):
