@@ -47,7 +47,7 @@ def test_installed_it_is_found(tmp_path: Path) -> None:
 
 
 def test_as_a_part_it_brings_the_library_only(tmp_path: Path) -> None:
-    mine = project(tmp_path / "mine", f"add_subdirectory({ROOT} nn)")
+    mine = project(tmp_path / "mine", f'add_subdirectory("{ROOT}" nn)')
     run("cmake", "-S", mine, "-B", mine / "build", cwd=tmp_path)
     targets = run("cmake", "--build", mine / "build", "--target", "help", cwd=tmp_path)
     assert "... nn\n" in targets and "mnist_mlp" not in targets and "unit_tests" not in targets

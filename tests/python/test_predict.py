@@ -277,7 +277,7 @@ def test_bad_models(pictures: Path, tmp_path: Path) -> None:
         (["predict", "m.bin", "a.png", "--threshold", "1.5"], "--threshold: found '1.5', expected a number from 0 to 1"),
         (["predict", "m.bin", "a.png", "--json", "--show"], "--json"),
         (["--epochs", "3", "predict", "m.bin", "a.png"], "--epochs: found before predict, expected options of predict"),
-        (["predcit", "m.bin", "a.png"], "predcit: unknown option, expected one of those that --help lists; the nearest"),
+        (["predcit", "m.bin", "a.png"], "predcit: unexpected word, expected an option (--help lists them), or first of all"),
     ],
 )  # fmt: skip
 def test_wrong_usage(args: list[str], said: str, build: Path, tmp_path: Path) -> None:
