@@ -1,10 +1,9 @@
 // Which of OpenBLAS's sets of kernels ("cores", as it calls them) suits a processor.
 //
 // OpenBLAS goes by the processor's model. One that is newer than the library may get kernels of an older
-// instruction set: on AVX-512 processors of 2024, Debian 12's 0.3.21 multiplied at 112 GFLOP/s a core with
-// those it took and at 217 with its SkylakeX kernels. And OPENBLAS_CORETYPE, set for one machine, may name
-// kernels that another cannot run. So the features decide, not the model; only where OpenBLAS took too little
-// or too much.
+// instruction set, at half the speed: on a Zen 5, 0.3.21 multiplies at 112 GFLOP/s a core with its AVX2
+// kernels and at 217 with its SkylakeX kernels. And OPENBLAS_CORETYPE, set for one machine, may name kernels
+// that another cannot run. So where OpenBLAS took too little or too much, the features decide, not the model.
 #pragma once
 
 #include <algorithm>
@@ -33,7 +32,7 @@ struct OpenBlasCore {
   std::string_view name;
   X86Level needs;
 };
-// What each level should use comes first. Others than these need no more than every 64-bit processor has.
+// Of the cores that need a level, the one that processors of this level should use comes first.
 inline constexpr std::array kOpenBlasCores = {OpenBlasCore{"SkylakeX", X86Level::avx512},
                                               OpenBlasCore{"Cooperlake", X86Level::avx512},
                                               OpenBlasCore{"SapphireRapids", X86Level::avx512},
@@ -61,7 +60,7 @@ inline constexpr std::array kOpenBlasCores = {OpenBlasCore{"SkylakeX", X86Level:
 // `by_user`, because OPENBLAS_CORETYPE says so; "" to leave it as it is. A user's choice stands as long as
 // the processor can run it, and so does a core that is not known here: a newer OpenBLAS knows better.
 constexpr std::string_view better_core(std::string_view taken, X86Level level, bool by_user) {
-  const auto* const core = std::ranges::find(detail::kOpenBlasCores, taken, &detail::OpenBlasCore::name);
+  const auto core = std::ranges::find(detail::kOpenBlasCores, taken, &detail::OpenBlasCore::name);
   if (core == detail::kOpenBlasCores.end() || core->needs == level) return "";
   // Below AVX they differ little, and those of old AMD processors are not in one line with Intel's.
   const bool is_lesser = core->needs < level && level >= X86Level::avx;
