@@ -1,9 +1,9 @@
 """Turns a model file into one of another format: .safetensors, .bin or .npz.
 
 Run:  tools/run.sh convert_model MODEL OUTPUT
-Tensors keep their names, shapes and values, float32; metadata is kept where the format has room for it. Of a
+Tensors keep their names, shapes and values, float32; metadata is kept where the format has a place for it. Of a
 checkpoint the network is taken, not the state of its training. A .bin cannot say every network: those it
-cannot are refused. An NPZ is for numpy: numpy.load(OUTPUT)["W1"].
+cannot are refused. An NPZ is for numpy: numpy.load(OUTPUT)["dense1.weight"].
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How robust is a network to drawing? Test digits drawn again, and drawings that are no digit.
+"""How robust is a network to drawing? Test digits drawn again, and drawings of non-digits.
 
 Run:  tools/run.sh drawn_benchmark MODEL... [--limit N] [--seed N] [--json FILE]
 
@@ -8,7 +8,7 @@ these families. All go through the whole preparation, as pictures; one that does
 it counts as wrong. Intervals are 95 %: 1.96 standard errors of the mean over the digits.
 
 The second table is about doubt, at several thresholds: the share of the real test digits that are not
-answered, and how many drawings that are no digit are, made as pictures and as strokes. The calibrated
+accepted, and how many non-digits are, made as pictures and as strokes. The calibrated
 threshold is the highest with at most 2 % false alarms.
 """
 
@@ -36,7 +36,7 @@ from robustness.rejection import Doubt, Seen
 AS_THEY_ARE, AVERAGE = "as they are", "average"
 BATCH = 100  # digits drawn again at a time
 THRESHOLDS = {THRESHOLD, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
-MOST_FALSE_ALARMS = 0.02
+MAX_FALSE_ALARMS = 0.02
 
 Scores = dict[str, np.ndarray]  # (N) for each family: 1 where a digit is recognised, 0 where it is not
 
@@ -145,7 +145,7 @@ def accuracy_json(scores: Scores) -> dict[str, object]:
 
 
 def drawn_negatives(digits: np.ndarray, seed: int) -> dict[str, Seen]:
-    """Drawings that are no digit, as pictures, and those made of strokes as strokes, too."""
+    """Drawings of non-digits, as pictures, and those made of strokes as strokes, too."""
     drawings = negative_drawings(digits, seed=seed)
     strokes = (drawing.strokes for drawing in drawings if drawing.strokes is not None)
     return {
@@ -161,21 +161,21 @@ def doubt_of(model: Model, digits: Seen, negatives: dict[str, Seen]) -> Doubt:
 
 def doubt_table(path: str, doubt: Doubt) -> str:
     """Thresholds down."""
-    headings = [f"answered of {len(confidence)} {form}" for form, confidence in doubt.negatives.items()]
+    headings = [f"accepted of {len(confidence)} {form}" for form, confidence in doubt.negatives.items()]
     rows = [[f"threshold of {path}", "false alarms, %", *headings]]
-    calibrated = doubt.calibrated(MOST_FALSE_ALARMS)
+    calibrated = doubt.calibrated(MAX_FALSE_ALARMS)
     for threshold in sorted({*THRESHOLDS, calibrated}):
         notes = {THRESHOLD: " default", calibrated: " calibrated"}
-        counts = map(str, doubt.answered(threshold).values())
+        counts = map(str, doubt.accepted(threshold).values())
         alarms = f"{100 * doubt.false_alarms(threshold):.2f}"
         rows.append([f"{threshold:.3f}{notes.get(threshold, '')}", alarms, *counts])
     return aligned(rows)
 
 
 def doubt_json(doubt: Doubt) -> dict[str, object]:
-    calibrated = doubt.calibrated(MOST_FALSE_ALARMS)
+    calibrated = doubt.calibrated(MAX_FALSE_ALARMS)
     rows = [
-        {"threshold": t, "false_alarms": doubt.false_alarms(t), "answered": doubt.answered(t)}
+        {"threshold": t, "false_alarms": doubt.false_alarms(t), "accepted": doubt.accepted(t)}
         for t in sorted({*THRESHOLDS, calibrated})
     ]
     negatives = {form: len(confidence) for form, confidence in doubt.negatives.items()}

@@ -51,7 +51,7 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="export_onnx", description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("model", type=Path, metavar="MODEL", help="a .bin or .safetensors of one of the MNIST programs")
+    add("model", type=Path, metavar="MODEL", help="a .bin or .safetensors of any network for images")
     add(
         "output",
         type=Path,

@@ -115,7 +115,7 @@ def recognizer_picture(options: argparse.Namespace, output: Path) -> None:
         root.destroy()
     with replacing(output) as temporary:
         picture.save(temporary, format="PNG", optimize=True)
-    print(f"drawn {options.digit}, recognised {window.recognitions[0].answer}")
+    print(f"drawn {options.digit}, recognised {window.recognitions[0].prediction}")
 
 
 def comparison_picture(_options: argparse.Namespace, output: Path) -> None:
@@ -150,7 +150,7 @@ def report_picture(options: argparse.Namespace, output: Path) -> None:
     top, bottom = figure.subfigures(2, 1, height_ratios=(3, 2))
     left, right = top.subfigures(1, 2)
     draw_confusion(left, report.evaluation, report.names, LIGHT)
-    draw_inside(right, report.model, report.images, report.answers, LIGHT)
+    draw_inside(right, report.model, report.images, report.predictions, LIGHT)
     left, right = bottom.subfigures(1, 2)
     draw_calibration(left, report.evaluation, LIGHT)
     if report.run:
@@ -163,7 +163,7 @@ def attention_picture(options: argparse.Namespace, output: Path) -> None:
     model = load_attention_model(options.attention_model)
     shown = [show(model, name) for name in test_digits(options.data_dir)]
     figure = Figure()
-    draw_attention(figure, shown, range(model.heads), [])
+    draw_attention(figure, shown, range(len(shown[0].maps.weights)), [])
     save_figure(figure, output)
 
 

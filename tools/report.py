@@ -38,7 +38,7 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="report", description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("model", type=Path, metavar="MODEL", help="a .bin or .safetensors of one of the MNIST programs")
+    add("model", type=Path, metavar="MODEL", help="a .bin or .safetensors of any network for images")
     parser.add_data_dir()
     add(
         "--transpose",
@@ -75,7 +75,7 @@ def make_report(
     images = images / 255
     names = model.class_names
     if class_names:
-        names[: model.answers] = read_class_names(class_names, model.answers)
+        names[: model.known_classes] = read_class_names(class_names, model.known_classes)
     run = group_runs([read_log(log)])[0] if log else None
     return Report(path, model, data_dir, images, Evaluation(logits(model, images), labels), names, run)
 

@@ -1,6 +1,6 @@
 """Shows where an attention model looks: its real attention for given pictures, as one picture.
 
-Run:  tools/run.sh visualize_attention MODEL [IMAGE...] [--query R,C] [--head N] [--output attention_maps.png]
+Run:  tools/run.sh visualize_attention MODEL [IMAGE...] [--layer N] [--query R,C] [--head N] [--output PATH]
 Each IMAGE is a picture of a digit, prepared as the recognizer does, or IDXFILE:INDEX, taken as it is;
 without any it takes the first test digits. A row is a head of one picture: how much each patch is looked at
 by all, how undecided each patch is (entropy), and what some patches look at, framed: by default the most
@@ -19,15 +19,15 @@ from matplotlib.figure import Figure
 
 from common.errors import InputError, ModelError, run_tool
 from common.idx import find, read_images
-from common.options import OptionParser
+from common.options import OptionParser, number
 from common.writing import keep_inputs
 from drawing.picture_ink import read_ink
 from drawing.preparation import prepare_ink
 from drawing.verdict import Verdict
 from figures.attention import draw_map
 from figures.style import LIGHT, as_letters, frame_picture, picture_path, save_figure
-from models import AttentionPool, load_model, probabilities
-from models.attention_maps import AttentionMaps, attention_maps
+from models import Model, load_model, probabilities
+from models.attention_maps import AttentionMaps, attention_layers, attention_maps, patch_grid
 from models.images import check_size
 
 IMAGES = 3  # that are shown if none is given
@@ -36,10 +36,10 @@ INCHES = 2.1  # of one map
 
 
 class Shown(NamedTuple):
-    """A picture, what the network says to it, and where it looks."""
+    """A picture, what the network takes it for, and where it looks."""
 
     name: str
-    answer: str
+    prediction: str
     maps: AttentionMaps
 
 
@@ -47,10 +47,10 @@ def main() -> None:
     options = parse_options()
     keep_inputs(options.output, options.model, options.data_dir, *map(Path, options.images))
     model = load_attention_model(options.model)
-    check_places(model, options.query, options.head)
-    heads = range(model.heads) if options.head is None else [options.head]
+    check_places(model, options.layer, options.query, options.head)
     names = options.images or test_digits(options.data_dir)
-    shown = [show(model, name) for name in names]
+    shown = [show(model, name, options.layer) for name in names]
+    heads = range(len(shown[0].maps.weights)) if options.head is None else [options.head]
     figure = Figure()
     draw_attention(figure, shown, heads, options.query)
     save_figure(figure, options.output)
@@ -62,12 +62,19 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="visualize_attention", description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("model", type=Path, metavar="MODEL", help="a model of mnist_attention_pool")
+    add("model", type=Path, metavar="MODEL", help="a model with attention, such as mnist_attention_pool's")
     add(
         "images",
         nargs="*",
         metavar="IMAGE",
         help=f"a PNG or other picture, or IDXFILE:INDEX, from 0 (default: the first {IMAGES} test digits)",
+    )
+    add(
+        "--layer",
+        type=number(int, 1),
+        default=1,
+        metavar="N",
+        help="the attention layer, from 1 (default: %(default)s)",
     )
     add(
         "--query",
@@ -97,38 +104,41 @@ def place(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def load_attention_model(path: Path) -> AttentionPool:
-    """Raises ModelError for another network."""
+def load_attention_model(path: Path) -> Model:
+    """Raises ModelError for a network without attention."""
     model = load_model(path)
-    if not isinstance(model, AttentionPool):
+    if not attention_layers(model):
         found = f"a network without attention ({model.summary})"
-        raise ModelError(path, found, "a model of mnist_attention_pool")
+        raise ModelError(path, found, "a model with an attention layer, such as mnist_attention_pool's")
     return model
 
 
-def check_places(model: AttentionPool, queries: Sequence[tuple[int, int]], head: int | None) -> None:
-    """Raises InputError for a patch or a head that the model has not."""
-    rows, columns = model.grid
+def check_places(model: Model, layer: int, queries: Sequence[tuple[int, int]], head: int | None) -> None:
+    """Raises InputError for an attention layer, a patch or a head that the model has not."""
+    layers, (rows, columns) = attention_layers(model), patch_grid(model)
+    if layer > len(layers):
+        raise InputError("--layer", str(layer), f"a number from 1 to {len(layers)}")
     for row, column in queries:
         if row >= rows or column >= columns:
             raise InputError("--query", f"{row},{column}", f"at most {rows - 1},{columns - 1}")
-    if head is not None and not 0 <= head < model.heads:
-        raise InputError("--head", str(head), f"a number from 0 to {model.heads - 1}")
+    heads = layers[layer - 1].layer.heads
+    if head is not None and not 0 <= head < heads:
+        raise InputError("--head", str(head), f"a number from 0 to {heads - 1}")
 
 
 def test_digits(folder: Path) -> list[str]:
     return [f"{find(folder, 't10k-images', 3)}:{i}" for i in range(IMAGES)]
 
 
-def show(model: AttentionPool, name: str) -> Shown:
+def show(model: Model, name: str, layer: int = 1) -> Shown:
     picture = read_picture(name, model)
     shares = probabilities(model, picture)[0]
     best = int(shares.argmax())
-    answer = f"{model.class_names[best]} ({100 * shares[best]:.1f} %)"
-    return Shown(name, answer, attention_maps(model, picture))
+    prediction = f"{model.class_names[best]} ({100 * shares[best]:.1f} %)"
+    return Shown(name, prediction, attention_maps(model, picture, layer))
 
 
-def read_picture(name: str, model: AttentionPool) -> np.ndarray:
+def read_picture(name: str, model: Model) -> np.ndarray:
     """(rows, columns) as the network is shown it, ink 0 to 1. Raises InputError."""
     match = re.fullmatch(r"(.+):(\d+)", name)
     if match and not Path(name).exists():
@@ -148,13 +158,13 @@ def read_picture(name: str, model: AttentionPool) -> np.ndarray:
 
 def describe(shown: Shown, heads: Sequence[int]) -> str:
     """e.g. `7.png: 7 (99.1 %); head 0: most looked at 3,2 (2.9 x the mean), entropy 4.92 of 5.61 bits`."""
-    parts = [f"{shown.name}: {shown.answer}"]
+    parts = [f"{shown.name}: {shown.prediction}"]
     for head in heads:
         received, entropy = shown.maps.received[head], shown.maps.entropy[head]
         row, column = np.unravel_index(received.argmax(), received.shape)
         parts.append(
             f"head {head}: most looked at {row},{column} ({received.max():.1f} x the mean),"
-            f" entropy {entropy.mean():.2f} of {shown.maps.most_entropy:.2f} bits"
+            f" entropy {entropy.mean():.2f} of {shown.maps.max_entropy:.2f} bits"
         )
     return "; ".join(parts)
 
@@ -179,15 +189,15 @@ def draw_head(row: np.ndarray, shown: Shown, head: int, queries: Sequence[tuple[
     look = {"color": LIGHT.faint, "fontsize": 9}
     row[0].imshow(maps.picture, cmap="gray_r", vmin=0, vmax=1)
     frame_picture(row[0])
-    row[0].set_title(as_letters(f"{shown.answer}, head {head}"), color=LIGHT.text, fontsize=10)
+    row[0].set_title(as_letters(f"{shown.prediction}, head {head}"), color=LIGHT.text, fontsize=10)
     row[0].set_xlabel(as_letters(Path(shown.name).name), **look)
     received, entropy = maps.received[head], maps.entropy[head]
     draw_map(row[1], maps, received)
     row[1].set_title("looked at by all", color=LIGHT.text, fontsize=10)
     row[1].set_xlabel(f"up to {received.max():.1f} x the mean", **look)
-    draw_map(row[2], maps, entropy, largest=maps.most_entropy)
+    draw_map(row[2], maps, entropy, largest=maps.max_entropy)
     row[2].set_title("entropy", color=LIGHT.text, fontsize=10)
-    row[2].set_xlabel(f"{entropy.min():.1f} to {entropy.max():.1f} of {maps.most_entropy:.1f} bits", **look)
+    row[2].set_xlabel(f"{entropy.min():.1f} to {entropy.max():.1f} of {maps.max_entropy:.1f} bits", **look)
     for axes, query in zip(row[3:], queries, strict=True):
         values = maps.of_query(*query)[head]
         draw_map(axes, maps, values, queries=[query])

@@ -71,12 +71,10 @@ HWY_ATTR HWY_INLINE Normal<V> normal(D d, V x) {
           hn::Mul(e, hn::Set(d, 0.39894228f))};
 }
 
-HWY_ATTR void Gelu(Matrix y, Matrix x_out) {
-  for_vectors(y, x_out, [](auto d, float* y_at, float* x_at) HWY_ATTR {
-    const auto x = hn::LoadU(d, y_at);
-    hn::StoreU(x, d, x_at);
+HWY_ATTR void Gelu(Matrix y) {
+  for_vectors(y, y, [](auto d, float* at, float*) HWY_ATTR {
     const auto gelu = [d](auto v) HWY_ATTR { return hn::Mul(v, normal(d, v).distribution); };
-    hn::StoreU(pass_nan(x, gelu), d, y_at);
+    hn::StoreU(pass_nan(hn::LoadU(d, at), gelu), d, at);
   });
 }
 
@@ -109,8 +107,8 @@ void tanh_forward(Matrix x) {
   HWY_DYNAMIC_DISPATCH(Tanh)(x);
 }
 
-void gelu_forward(Matrix y, Matrix x) {
-  HWY_DYNAMIC_DISPATCH(Gelu)(y, x);
+void gelu_forward(Matrix y) {
+  HWY_DYNAMIC_DISPATCH(Gelu)(y);
 }
 
 void gelu_backward(ConstMatrix x, Matrix dy) {

@@ -4,11 +4,12 @@
 // in the image: so a vector of pixels takes one gather, not four. All is integer arithmetic, exact in every
 // instruction set: coordinates in 2^-20 pixels, weights in 2^-15.
 //
-// Bends come from two large fields, one for each axis, made once: every image sees them through windows at
-// random places, 160^4 pairs of them.
+// Displacements come from two large fields, one for each axis, made once: every image sees them through
+// windows at random places, 160^4 pairs of them.
 //
 // Measured on a Zen 4 core, microseconds for 28 x 28 pixels with everything on: 1.07 with AVX-512, 1.20 with
-// AVX2, 1.6 with SSE4; without bends 0.93. No gain: AVX-512 with half vectors, whose gathers cost less.
+// AVX2, 1.6 with SSE4; without displacements 0.93. No gain: AVX-512 with half vectors, whose gathers cost
+// less.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/augment.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -84,19 +85,19 @@ HWY_ATTR HWY_INLINE V Sample(D d, const std::uint32_t* quads, std::size_t stride
   return hn::ShiftRight<22>(hn::Add(grey, hn::Set(d, 1 << 21)));
 }
 
-// bend_x, bend_y: the image's windows, or null.
-HWY_ATTR void WarpImage(const Warp& w, const std::int16_t* bend_x, const std::int16_t* bend_y,
-                        std::size_t bend_stride, std::size_t rows, std::size_t cols, const std::uint8_t* in,
-                        std::uint8_t* out) {
+// displacement_x, displacement_y: the image's windows, or null.
+HWY_ATTR void WarpImage(const Warp& w, const std::int16_t* displacement_x, const std::int16_t* displacement_y,
+                        std::size_t displacement_stride, std::size_t rows, std::size_t cols,
+                        const std::uint8_t* in, std::uint8_t* out) {
   const hn::ScalableTag<std::int32_t> d;
   const hn::Rebind<std::int16_t, decltype(d)> d16;
   const hn::Rebind<std::uint8_t, decltype(d)> d8;
   using V = hn::Vec<decltype(d)>;
   const std::size_t lanes = hn::Lanes(d);
   const std::uint32_t* quads = PackQuads(in, rows, cols);
-  const auto bent = [&](V at, const std::int16_t* bend) HWY_ATTR {
-    return hn::Add(
-        at, hn::ShiftLeft<kFraction - Augmenter::kBendFraction>(hn::PromoteTo(d, hn::LoadU(d16, bend))));
+  const auto displaced = [&](V at, const std::int16_t* displacement) HWY_ATTR {
+    return hn::Add(at, hn::ShiftLeft<kFraction - Augmenter::kDisplacementFraction>(
+                           hn::PromoteTo(d, hn::LoadU(d16, displacement))));
   };
   const auto inside = [&](V at, std::size_t side) HWY_ATTR {
     const V end = hn::Set(d, static_cast<std::int32_t>(side + 1) * kPixel);
@@ -113,9 +114,9 @@ HWY_ATTR void WarpImage(const Warp& w, const std::int16_t* bend_x, const std::in
     V x = row_x, y = row_y;
     for (std::size_t c = 0; c < cols; c += lanes) {
       V from_x = x, from_y = y;
-      if (bend_x != nullptr) {
-        from_x = bent(x, bend_x + r * bend_stride + c);
-        from_y = bent(y, bend_y + r * bend_stride + c);
+      if (displacement_x != nullptr) {
+        from_x = displaced(x, displacement_x + r * displacement_stride + c);
+        from_y = displaced(y, displacement_y + r * displacement_stride + c);
       }
       const V grey = Sample(d, quads, cols + 2, inside(from_x, cols), inside(from_y, rows));
       hn::StoreU(hn::DemoteTo(d8, grey), d8, line + c);
@@ -138,10 +139,10 @@ HWY_EXPORT(WarpImage);
 
 namespace {
 
-constexpr std::size_t kPlaces = 160;                                 // of a window, along each axis
-constexpr double kBendUnit = 1.0 / (1 << Augmenter::kBendFraction);  // pixels
+constexpr std::size_t kPlaces = 160;  // of a window, along each axis
+constexpr double kDisplacementUnit = 1.0 / (1 << Augmenter::kDisplacementFraction);  // pixels
 
-// Hashes of a counter, which starts anew for every key: no state to carry from image to image.
+// Hashes of a counter, which starts again for every key: no state to carry from image to image.
 class Draws {
  public:
   Draws(std::uint64_t seed, std::uint64_t key) : state_(item_seed(seed, key)) {}
@@ -190,7 +191,7 @@ std::vector<std::int16_t> smooth_field(const AugmentOptions& options, std::size_
   std::vector<std::int16_t> field(noise.size() + Augmenter::kReadAhead);
   std::ranges::transform(noise, field.begin(), [&](double n) {
     return static_cast<std::int16_t>(
-        std::clamp(std::round(n * options.elastic_alpha / kBendUnit), -32767.0, 32767.0));
+        std::clamp(std::round(n * options.elastic_alpha / kDisplacementUnit), -32767.0, 32767.0));
   });
   return field;
 }
@@ -206,8 +207,9 @@ Augmenter::Augmenter(const AugmentOptions& options, std::size_t rows, std::size_
   }
   if (options.elastic_alpha == 0) return;
   SimpleRng rng(seed);
-  bend_cols_ = cols + kPlaces;
-  for (auto& bends : bends_) bends = smooth_field(options, rows + kPlaces, bend_cols_, rng);
+  displacement_cols_ = cols + kPlaces;
+  for (auto& displacements : displacements_)
+    displacements = smooth_field(options, rows + kPlaces, displacement_cols_, rng);
 }
 
 // Forward, a pixel at p from the centre goes to shift + turn shear scale p, so its grey comes, in reverse,
@@ -228,16 +230,17 @@ Warp Augmenter::warp(std::uint64_t key) const {
   const double centre_y = 0.5 * static_cast<double>(rows_ - 1);
   const double x = centre_x + shift_x, y = centre_y + shift_y;  // where the centre goes
   w.origin = {centre_x - x * w.per_x.x - y * w.per_y.x, centre_y - x * w.per_x.y - y * w.per_y.y};
-  for (std::size_t& start : w.bend_start) {
+  for (std::size_t& start : w.displacement_start) {
     const std::size_t row = draws.below(kPlaces);
-    start = row * bend_cols_ + draws.below(kPlaces);
+    start = row * displacement_cols_ + draws.below(kPlaces);
   }
   return w;
 }
 
-double Augmenter::bend(const Warp& w, std::size_t axis, std::size_t row, std::size_t col) const {
-  if (bends_[axis].empty()) return 0;
-  return bends_[axis][w.bend_start[axis] + row * bend_cols_ + col] * kBendUnit;
+double Augmenter::displacement(const Warp& w, std::size_t axis, std::size_t row, std::size_t col) const {
+  if (displacements_[axis].empty()) return 0;
+  return displacements_[axis][w.displacement_start[axis] + row * displacement_cols_ + col] *
+         kDisplacementUnit;
 }
 
 void Augmenter::apply(std::span<const std::uint8_t> in, std::uint64_t key,
@@ -249,9 +252,10 @@ void Augmenter::apply(std::span<const std::uint8_t> in, std::uint64_t key,
   }
   const Warp w = warp(key);
   const auto window = [&](std::size_t axis) {
-    return bends_[axis].empty() ? nullptr : &bends_[axis][w.bend_start[axis]];
+    return displacements_[axis].empty() ? nullptr : &displacements_[axis][w.displacement_start[axis]];
   };
-  HWY_DYNAMIC_DISPATCH(WarpImage)(w, window(0), window(1), bend_cols_, rows_, cols_, in.data(), out.data());
+  HWY_DYNAMIC_DISPATCH(WarpImage)
+  (w, window(0), window(1), displacement_cols_, rows_, cols_, in.data(), out.data());
 }
 
 }  // namespace nn

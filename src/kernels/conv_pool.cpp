@@ -1,4 +1,4 @@
-// The kernels of nn/layers/conv_pool.hpp.
+// The kernels of nn/fusions/conv_pool.hpp.
 //
 // Lanes are filters. A pixel of the patch under a pooled position is broadcast and multiplied into all of the
 // up to four outputs that it belongs to, with the filters' weights held in registers: 16 loads for the 36
@@ -6,7 +6,7 @@
 // the weights' gradient in the registers and dy masked to the output that won.
 //
 // Lanes that are neighbouring positions would have to compute all of them. Lanes that are filters can skip
-// the positions without ink, which makes an epoch of mnist_cnn 1.8 times as fast.
+// the positions that are all zero, which makes an epoch of mnist_cnn 1.8 times as fast.
 //
 // Compiled for every instruction set that can be met; the best one is chosen at run time.
 #undef HWY_TARGET_INCLUDE
@@ -18,8 +18,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <limits>
 
-#include "nn/layers/conv_pool.hpp"
+#include "nn/fusions/conv_pool.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
@@ -40,8 +41,8 @@ HWY_ATTR HWY_INLINE void for_vectors(std::size_t size, F f) {
   }
 }
 
-// Cuts the strip under a row of positions out of all images, and lists where it has ink. What is outside of
-// an image is 0 from the beginning.
+// Cuts the strip under a row of positions out of all images, and lists where it is not zero. What is outside
+// of an image is 0 from the beginning.
 template <int K>
 HWY_ATTR void LoadStrips(ConvPool& conv, const Batch& batch, std::size_t row, PooledMap& y) {
   const std::size_t height = conv.shape().height, width = conv.shape().width,
@@ -52,7 +53,7 @@ HWY_ATTR void LoadStrips(ConvPool& conv, const Batch& batch, std::size_t row, Po
   for (std::size_t s = 0; s < batch.size; ++s) {
     const std::uint8_t* image = batch.image(s).data() + (2 * row + begin - pad) * width;
     float* strip = conv.strip(row, s) + begin * strip_width + pad;
-    std::uint8_t* ink = conv.strip_ink(row, s) + pad;
+    std::uint8_t* active = conv.strip_nonzero(row, s) + pad;
     for_vectors(width, [&](auto d, std::size_t c) HWY_ATTR {
       const hn::Rebind<std::uint8_t, decltype(d)> d8;
       const hn::Rebind<std::int32_t, decltype(d)> d32;
@@ -65,13 +66,13 @@ HWY_ATTR void LoadStrips(ConvPool& conv, const Batch& batch, std::size_t row, Po
         const auto pixels = hn::ConvertTo(d, hn::PromoteTo(d32, bytes));
         hn::StoreU(hn::Mul(pixels, hn::Set(d, 1.0f / 255.0f)), d, out);
       }
-      hn::StoreU(any, d8, ink + c);
+      hn::StoreU(any, d8, active + c);
     });
   }
-  const std::uint8_t* inks = conv.strip_ink(row, 0);
-  y.list_inked_samples(batch.size, row, [&](std::size_t s, std::size_t column) {
+  const std::uint8_t* actives = conv.strip_nonzero(row, 0);
+  y.list_active_samples(batch.size, row, [&](std::size_t s, std::size_t column) {
     std::uint64_t patch = 0;
-    std::memcpy(&patch, inks + s * strip_width + 2 * column, K + 1);
+    std::memcpy(&patch, actives + s * strip_width + 2 * column, K + 1);
     return patch != 0;
   });
 }
@@ -91,16 +92,17 @@ HWY_ATTR void Forward(ConvPool& conv, const Batch& batch, std::size_t row, Poole
   LoadStrips<K>(conv, batch, row, y);
   const Filters d;
   const std::size_t padded = y.padded_filters(), width = conv.strip_width(), strip_size = conv.strip_size();
+  const auto least = hn::Set(d, conv.shape().relu ? 0.0f : std::numeric_limits<float>::lowest());
   for (std::size_t f = 0; f < padded; f += hn::Lanes(d)) {
     hn::Vec<Filters> w[K * K];
 #pragma GCC unroll 49
     for (std::size_t t = 0; t < K * K; ++t) w[t] = hn::LoadU(d, conv.weights() + t * padded + f);
-    const auto bias = hn::LoadU(d, conv.bias() + f), blank = hn::LoadU(d, y.blank.data() + f);
+    const auto bias = hn::LoadU(d, conv.bias() + f), baseline = hn::LoadU(d, y.baseline.data() + f);
     for (std::size_t column = 0; column < y.columns(); ++column) {
       const std::size_t p = row * y.columns() + column;
       const float* patches = conv.strip(row, 0) + 2 * column;
-      float *ink = y.ink(p) + f, *winners = conv.winners(y, p) + f;
-      for (const std::size_t s : y.inked_samples(p)) {
+      float *active = y.active(p) + f, *winners = conv.winners(y, p) + f;
+      for (const std::size_t s : y.active_samples(p)) {
         const float* patch = patches + s * strip_size;
         hn::Vec<Filters> out[4] = {bias, bias, bias, bias};
 #pragma GCC unroll 8
@@ -112,15 +114,15 @@ HWY_ATTR void Forward(ConvPool& conv, const Batch& batch, std::size_t row, Poole
                                  [&](int o, int t) HWY_ATTR { out[o] = hn::MulAdd(pixel, w[t], out[o]); });
           }
         }
-        auto largest = hn::Zero(d), winner = hn::Set(d, -1.0f);
+        auto largest = least, winner = hn::Set(d, -1.0f);
 #pragma GCC unroll 4
         for (int o = 0; o < 4; ++o) {
           winner = hn::IfThenElse(hn::Gt(out[o], largest), hn::Set(d, static_cast<float>(o)), winner);
           largest = hn::Max(out[o], largest);
         }
-        hn::StoreU(hn::Sub(largest, blank), d, ink);
+        hn::StoreU(hn::Sub(largest, baseline), d, active);
         hn::StoreU(winner, d, winners);
-        ink += padded;
+        active += padded;
         winners += padded;
       }
     }
@@ -128,31 +130,33 @@ HWY_ATTR void Forward(ConvPool& conv, const Batch& batch, std::size_t row, Poole
 }
 
 template <int K>
-HWY_ATTR void Backward(const ConvPool& conv, const PooledMap& y, std::size_t row, float* share) {
+HWY_ATTR void Backward(const ConvPool& conv, const PooledMap& y, std::size_t row, float* partial) {
   const Filters d;
   const std::size_t padded = y.padded_filters(), width = conv.strip_width(), strip_size = conv.strip_size();
   for (std::size_t f = 0; f < padded; f += hn::Lanes(d)) {
     hn::Vec<Filters> dw[K * K], db = hn::Zero(d);
 #pragma GCC unroll 49
     for (int t = 0; t < K * K; ++t) dw[t] = hn::Zero(d);
-    const auto blank_passes = hn::Gt(hn::LoadU(d, y.blank.data() + f), hn::Zero(d));
+    const auto baseline = hn::LoadU(d, y.baseline.data() + f);
+    const auto baseline_passes =
+        conv.shape().relu ? hn::Gt(baseline, hn::Zero(d)) : hn::Eq(baseline, baseline);
     for (std::size_t column = 0; column < y.columns(); ++column) {
       const std::size_t p = row * y.columns() + column;
       const float* patches = conv.strip(row, 0) + 2 * column;
-      const float *dink = y.dink(p) + f, *winners = conv.winners(y, p) + f;
-      for (const std::size_t s : y.inked_samples(p)) {
+      const float *d_active = y.d_active(p) + f, *winners = conv.winners(y, p) + f;
+      for (const std::size_t s : y.active_samples(p)) {
         const float* patch = patches + s * strip_size;
-        const auto dy = hn::LoadU(d, dink), winner = hn::LoadU(d, winners);
-        dink += padded;
+        const auto dy = hn::LoadU(d, d_active), winner = hn::LoadU(d, winners);
+        d_active += padded;
         winners += padded;
         hn::Vec<Filters> dout[4];
 #pragma GCC unroll 4
         for (int o = 0; o < 4; ++o) {
           dout[o] = hn::IfThenElseZero(hn::Eq(winner, hn::Set(d, static_cast<float>(o))), dy);
         }
-        // ink = max(out, 0) - max(b, 0)
+        // active = max(out, 0) - max(b, 0), or without ReLU the largest out - b
         db = hn::Add(db, hn::IfThenElseZero(hn::Ge(winner, hn::Zero(d)), dy));
-        db = hn::Sub(db, hn::IfThenElseZero(blank_passes, dy));
+        db = hn::Sub(db, hn::IfThenElseZero(baseline_passes, dy));
 #pragma GCC unroll 8
         for (int r = 0; r <= K; ++r, patch += width) {
 #pragma GCC unroll 8
@@ -165,9 +169,9 @@ HWY_ATTR void Backward(const ConvPool& conv, const PooledMap& y, std::size_t row
       }
     }
 #pragma GCC unroll 49
-    for (std::size_t t = 0; t < K * K; ++t) hn::StoreU(dw[t], d, share + t * padded + f);
-    db = hn::Add(db, hn::IfThenElseZero(blank_passes, hn::LoadU(d, y.dblank(row) + f)));
-    hn::StoreU(db, d, share + K * K * padded + f);
+    for (std::size_t t = 0; t < K * K; ++t) hn::StoreU(dw[t], d, partial + t * padded + f);
+    db = hn::Add(db, hn::IfThenElseZero(baseline_passes, hn::LoadU(d, y.d_baseline(row) + f)));
+    hn::StoreU(db, d, partial + K * K * padded + f);
   }
 }
 
@@ -177,10 +181,10 @@ HWY_ATTR void ForwardAnyKernel(ConvPool& conv, const Batch& batch, std::size_t r
   if (conv.shape().kernel == 7) Forward<7>(conv, batch, row, y);
 }
 
-HWY_ATTR void BackwardAnyKernel(const ConvPool& conv, const PooledMap& y, std::size_t row, float* share) {
-  if (conv.shape().kernel == 3) Backward<3>(conv, y, row, share);
-  if (conv.shape().kernel == 5) Backward<5>(conv, y, row, share);
-  if (conv.shape().kernel == 7) Backward<7>(conv, y, row, share);
+HWY_ATTR void BackwardAnyKernel(const ConvPool& conv, const PooledMap& y, std::size_t row, float* partial) {
+  if (conv.shape().kernel == 3) Backward<3>(conv, y, row, partial);
+  if (conv.shape().kernel == 5) Backward<5>(conv, y, row, partial);
+  if (conv.shape().kernel == 7) Backward<7>(conv, y, row, partial);
 }
 
 }  // namespace nn::HWY_NAMESPACE
@@ -198,13 +202,13 @@ ConvPool::ConvPool(const ConvPoolShape& shape) : shape_(shape) {
   const std::size_t padded = PooledMap(1, 1, shape.filters).padded_filters();
   weights_.resize(shape.taps() * padded);
   bias_.resize(padded);
-  shares_.resize(shape.rows() * share_size());
+  partial_.resize(shape.rows() * partial_size());
 }
 
 void ConvPool::reserve(std::size_t samples) {
-  room_ = samples;
+  capacity_ = samples;
   strips_.assign(shape_.rows() * samples * strip_size(), 0.0f);
-  strip_ink_.assign(shape_.rows() * samples * strip_width(), 0);
+  strip_nonzero_.assign(shape_.rows() * samples * strip_width(), 0);
   winners_.resize(shape_.rows() * shape_.columns() * samples * padded_filters());
 }
 
@@ -214,28 +218,28 @@ void ConvPool::load_weights(std::span<const float> w, std::span<const float> b, 
     for (std::size_t t = 0; t < shape_.taps(); ++t)
       weights_[t * padded_filters() + f] = w[f * shape_.taps() + t];
     bias_[f] = b[f];
-    y.blank[f] = b[f] > 0.0f ? b[f] : 0.0f;
+    y.baseline[f] = b[f] < 0.0f && shape_.relu ? 0.0f : b[f];
   }
 }
 
 void ConvPool::forward_row(const Batch& batch, std::size_t row, PooledMap& y) {
-  assert(batch.size <= room_ && batch.pixels.size() == batch.size * shape_.height * shape_.width);
+  assert(batch.size <= capacity_ && batch.pixels.size() == batch.size * shape_.height * shape_.width);
   assert(y.rows() == shape_.rows() && y.columns() == shape_.columns() && y.filters() == shape_.filters);
   HWY_DYNAMIC_DISPATCH(ForwardAnyKernel)(*this, batch, row, y);
 }
 
 void ConvPool::backward_row(const PooledMap& y, std::size_t row) {
-  HWY_DYNAMIC_DISPATCH(BackwardAnyKernel)(*this, y, row, share(row));
+  HWY_DYNAMIC_DISPATCH(BackwardAnyKernel)(*this, y, row, partial(row));
 }
 
-void ConvPool::finish_backward(std::span<float> dw, std::span<float> db) {
-  const std::size_t padded = padded_filters(), size = share_size();
+void ConvPool::reduce_backward(std::span<float> dw, std::span<float> db) {
+  const std::size_t padded = padded_filters(), size = partial_size();
   for (std::size_t row = 1; row < shape_.rows(); ++row) {
-    for (std::size_t i = 0; i < size; ++i) shares_[i] += shares_[row * size + i];
+    for (std::size_t i = 0; i < size; ++i) partial_[i] += partial_[row * size + i];
   }
   for (std::size_t f = 0; f < shape_.filters; ++f) {
-    for (std::size_t t = 0; t < shape_.taps(); ++t) dw[f * shape_.taps() + t] = shares_[t * padded + f];
-    db[f] = shares_[shape_.taps() * padded + f];
+    for (std::size_t t = 0; t < shape_.taps(); ++t) dw[f * shape_.taps() + t] = partial_[t * padded + f];
+    db[f] = partial_[shape_.taps() * padded + f];
   }
 }
 

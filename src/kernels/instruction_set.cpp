@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 
 namespace nn {
 
@@ -51,13 +52,12 @@ std::string instruction_set() {
 }
 
 void use_instruction_set(const std::string& name) {
-  std::string names;
   for (const Targets target : targets_here()) {
     if (name == name_of(target)) return hwy::SetSupportedTargetsForTest(target);
-    names += (names.empty() ? "" : ", ") + name_of(target);
   }
   if (!name.empty()) {
-    throw Error("instruction set", "found '" + name + "', expected one that this processor has: " + names);
+    throw Error("instruction set", "found '" + name + "', expected one that this processor has: " +
+                                       join(targets_here(), ", ", name_of));
   }
   hwy::SetSupportedTargetsForTest(0);
 }

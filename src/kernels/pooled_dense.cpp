@@ -1,6 +1,6 @@
-// The kernels of nn/layers/pooled_dense.hpp.
+// The kernels of nn/fusions/pooled_dense.hpp.
 //
-// Both directions go position by position, over all samples with ink there, with the position's weights in
+// Both directions go position by position, over all samples active there, with the position's weights in
 // registers. Forward's lanes are the classes, as they lie in w. Backward's lanes are the filters, so that the
 // weights (C, F), their gradient and the samples' dlogits meet in registers and every dlogit is loaded once
 // for both products; 4 x 4 transposes lead there and back. They take a whole row at once: position by
@@ -16,7 +16,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "nn/layers/pooled_dense.hpp"
+#include "nn/fusions/pooled_dense.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
@@ -44,11 +44,11 @@ HWY_ATTR HWY_INLINE void for_class_pairs(std::size_t classes, F f) {
   }
 }
 
-// share += (blank, ink) w, of position p, filters f .. f+kCount-1 and two vectors of classes that begin with
-// k0 and k1.
+// partial += (baseline, active) w, of position p, filters f .. f+kCount-1 and two vectors of classes that
+// begin with k0 and k1.
 template <int kCount, class D>
 HWY_ATTR HWY_INLINE void ForwardFilters(D d, const PooledMap& x, std::size_t p, std::size_t f, const float* w,
-                                        std::size_t k0, std::size_t k1, std::size_t classes, float* share) {
+                                        std::size_t k0, std::size_t k1, std::size_t classes, float* partial) {
   hn::Vec<D> w0[kCount], w1[kCount];
   w += f * x.positions() * classes + p * classes;
 #pragma GCC unroll 8
@@ -56,41 +56,41 @@ HWY_ATTR HWY_INLINE void ForwardFilters(D d, const PooledMap& x, std::size_t p, 
     w0[i] = hn::LoadU(d, w + k0);
     w1[i] = hn::LoadU(d, w + k1);
   }
-  const auto add = [&](const float* ink, float* sums) HWY_ATTR {
+  const auto add = [&](const float* active, float* sums) HWY_ATTR {
     auto sum0 = hn::LoadU(d, sums + k0), sum1 = hn::LoadU(d, sums + k1);
 #pragma GCC unroll 8
     for (int i = 0; i < kCount; ++i) {
-      const auto v = hn::Set(d, ink[i]);
+      const auto v = hn::Set(d, active[i]);
       sum0 = hn::MulAdd(v, w0[i], sum0);
       sum1 = hn::MulAdd(v, w1[i], sum1);
     }
     hn::StoreU(sum0, d, sums + k0);
     hn::StoreU(sum1, d, sums + k1);
   };
-  add(&x.blank[f], share);
-  share += classes;
-  const float* ink = x.ink(p) + f;
-  for (const std::size_t s : x.inked_samples(p)) {
-    add(ink, share + s * classes);
-    ink += x.padded_filters();
+  add(&x.baseline[f], partial);
+  partial += classes;
+  const float* active = x.active(p) + f;
+  for (const std::size_t s : x.active_samples(p)) {
+    add(active, partial + s * classes);
+    active += x.padded_filters();
   }
 }
 
-// share (1 + B, C) = what a row of positions adds to the logits: blank, then each sample's ink. Where the
-// last vectors cover classes again, they begin again.
+// partial (1 + B, C) = what a row of positions adds to the logits: baseline, then each sample's active part.
+// Where the last vectors cover classes again, they begin again.
 HWY_ATTR void ForwardRow(const PooledMap& x, std::size_t samples, std::size_t row, const float* w,
-                         std::size_t classes, float* share) {
+                         std::size_t classes, float* partial) {
   for_class_pairs(classes, [&](auto d, std::size_t k0, std::size_t k1) HWY_ATTR {
-    for (float* sums = share; sums != share + (1 + samples) * classes; sums += classes) {
+    for (float* sums = partial; sums != partial + (1 + samples) * classes; sums += classes) {
       hn::StoreU(hn::Zero(d), d, sums + k0);
       hn::StoreU(hn::Zero(d), d, sums + k1);
     }
     for (std::size_t p = row * x.columns(); p < (row + 1) * x.columns(); ++p) {
       std::size_t f = 0;
       for (; f + kForwardFilters <= x.filters(); f += kForwardFilters) {
-        ForwardFilters<kForwardFilters>(d, x, p, f, w, k0, k1, classes, share);
+        ForwardFilters<kForwardFilters>(d, x, p, f, w, k0, k1, classes, partial);
       }
-      for (; f < x.filters(); ++f) ForwardFilters<1>(d, x, p, f, w, k0, k1, classes, share);
+      for (; f < x.filters(); ++f) ForwardFilters<1>(d, x, p, f, w, k0, k1, classes, partial);
     }
   });
 }
@@ -127,46 +127,46 @@ HWY_ATTR HWY_INLINE void for_transposed(const float* m, std::size_t stride, std:
   }
 }
 
-// backward of one position, kCount of the classes: dink = dlogits w^T, dw = ink^T dlogits, and the same of
-// blank, whose dlogits are db.      w, dw: (C, F)
+// backward of one position, kCount of the classes: d_active = dlogits w^T, dw = active^T dlogits, and the
+// same of baseline, whose dlogits are db.      w, dw: (C, F)
 template <int kCount>
 HWY_ATTR HWY_NOINLINE void BackwardClasses(PooledMap& x, std::size_t row, std::size_t p, std::size_t first,
                                            const float* w, const float* dlogits, std::size_t classes,
                                            const float* db, float* dw) {
   const Filters d;
   const std::size_t padded = x.padded_filters();
-  const auto samples = x.inked_samples(p);
+  const auto samples = x.active_samples(p);
   w += first * padded;
   dw += first * padded;
   dlogits += first;
   db += first;
   for (std::size_t f = 0; f < padded; f += hn::Lanes(d)) {
-    const float* inks = x.ink(p) + f;
-    float *dinks = x.dink(p) + f, *dblanks = x.dblank(row) + f;
+    const float* actives = x.active(p) + f;
+    float *d_actives = x.d_active(p) + f, *d_baselines = x.d_baseline(row) + f;
     hn::Vec<Filters> sum[kCount], weights[kCount];
-    const auto blank = hn::LoadU(d, x.blank.data() + f);
-    auto dblank = hn::LoadU(d, dblanks);
+    const auto baseline = hn::LoadU(d, x.baseline.data() + f);
+    auto d_baseline = hn::LoadU(d, d_baselines);
 #pragma GCC unroll 10
     for (std::size_t k = 0; k < kCount; ++k) {
       const auto dk = hn::Set(d, db[k]);
       weights[k] = hn::LoadU(d, w + k * padded + f);
-      sum[k] = hn::Mul(blank, dk);
-      dblank = hn::MulAdd(weights[k], dk, dblank);
+      sum[k] = hn::Mul(baseline, dk);
+      d_baseline = hn::MulAdd(weights[k], dk, d_baseline);
     }
-    hn::StoreU(dblank, d, dblanks);
+    hn::StoreU(d_baseline, d, d_baselines);
     for (const std::size_t s : samples) {
       const float* dlogit = dlogits + s * classes;
-      const auto ink = hn::LoadU(d, inks);
-      hn::Vec<Filters> dink[2] = {first == 0 ? hn::Zero(d) : hn::LoadU(d, dinks), hn::Zero(d)};
+      const auto active = hn::LoadU(d, actives);
+      hn::Vec<Filters> d_active[2] = {first == 0 ? hn::Zero(d) : hn::LoadU(d, d_actives), hn::Zero(d)};
 #pragma GCC unroll 10
       for (std::size_t k = 0; k < kCount; ++k) {
         const auto dk = hn::Set(d, dlogit[k]);
-        sum[k] = hn::MulAdd(ink, dk, sum[k]);
-        dink[k % 2] = hn::MulAdd(weights[k], dk, dink[k % 2]);
+        sum[k] = hn::MulAdd(active, dk, sum[k]);
+        d_active[k % 2] = hn::MulAdd(weights[k], dk, d_active[k % 2]);
       }
-      hn::StoreU(hn::Add(dink[0], dink[1]), d, dinks);
-      inks += padded;
-      dinks += padded;
+      hn::StoreU(hn::Add(d_active[0], d_active[1]), d, d_actives);
+      actives += padded;
+      d_actives += padded;
     }
 #pragma GCC unroll 10
     for (std::size_t k = 0; k < kCount; ++k) hn::StoreU(sum[k], d, dw + k * padded + f);
@@ -183,7 +183,7 @@ HWY_ATTR void Backward(PooledMap& x, std::size_t row, const float* w, const floa
   for_transposed(w + row_start, filter_stride, x.filters(), row_size,
                  [&](auto d, std::size_t f, std::size_t k, auto v)
                      HWY_ATTR { hn::StoreU(v, d, w_row + k * padded + f); });
-  std::fill_n(x.dblank(row), padded, 0.0f);
+  std::fill_n(x.d_baseline(row), padded, 0.0f);
   for (std::size_t column = 0; column < x.columns(); ++column) {
     const std::size_t p = row * x.columns() + column, here = column * classes * padded;
     std::size_t k = 0;
@@ -204,8 +204,8 @@ HWY_ATTR void BackwardRow(PooledMap& x, std::size_t row, const float* w, const f
   Backward<true>(x, row, w, dlogits, classes, db, 1.0f, dw, scratch);
 }
 
-HWY_ATTR void DescendRow(PooledMap& x, std::size_t row, const float* dlogits, std::size_t classes,
-                         const float* db, float rate, float* w, float* scratch) {
+HWY_ATTR void StepRow(PooledMap& x, std::size_t row, const float* dlogits, std::size_t classes,
+                      const float* db, float rate, float* w, float* scratch) {
   Backward<false>(x, row, w, dlogits, classes, db, -rate, w, scratch);
 }
 
@@ -217,20 +217,20 @@ namespace nn {
 
 HWY_EXPORT(ForwardRow);
 HWY_EXPORT(BackwardRow);
-HWY_EXPORT(DescendRow);
+HWY_EXPORT(StepRow);
 
 void PooledDense::forward_row(const PooledMap& x, std::size_t samples, std::size_t row,
                               std::span<const float> w) {
-  assert(samples <= room_ && w.size() == x.filters() * x.positions() * classes_);
-  HWY_DYNAMIC_DISPATCH(ForwardRow)(x, samples, row, w.data(), classes_, share(row));
+  assert(samples <= capacity_ && w.size() == x.filters() * x.positions() * classes_);
+  HWY_DYNAMIC_DISPATCH(ForwardRow)(x, samples, row, w.data(), classes_, partial(row));
 }
 
-void PooledDense::finish_forward(std::size_t samples, std::span<const float> b, std::span<float> logits) {
+void PooledDense::reduce_forward(std::size_t samples, std::span<const float> b, std::span<float> logits) {
   assert(b.size() == classes_ && logits.size() == samples * classes_);
-  float* sums = share(0);
+  float* sums = partial(0);
   for (std::size_t k = 0; k < classes_; ++k) sums[k] += b[k];
   for (std::size_t row = 1; row < rows_; ++row) {
-    const float* added = share(row);
+    const float* added = partial(row);
     for (std::size_t i = 0; i < (1 + samples) * classes_; ++i) sums[i] += added[i];
   }
   for (std::size_t i = 0; i < samples * classes_; i += classes_) {
@@ -252,9 +252,9 @@ void PooledDense::backward_row(PooledMap& x, std::size_t row, std::span<const fl
   (x, row, w.data(), dlogits.data(), classes_, db.data(), dw.data(), &scratch_[row * scratch_size(x)]);
 }
 
-void PooledDense::descend_row(PooledMap& x, std::size_t row, std::span<const float> dlogits,
-                              std::span<const float> db, float rate, std::span<float> w) {
-  HWY_DYNAMIC_DISPATCH(DescendRow)
+void PooledDense::step_row(PooledMap& x, std::size_t row, std::span<const float> dlogits,
+                           std::span<const float> db, float rate, std::span<float> w) {
+  HWY_DYNAMIC_DISPATCH(StepRow)
   (x, row, dlogits.data(), classes_, db.data(), rate, w.data(), &scratch_[row * scratch_size(x)]);
 }
 

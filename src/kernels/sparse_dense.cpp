@@ -1,9 +1,9 @@
-// The kernels of nn/layers/sparse_dense.hpp.
+// The kernels of nn/fusions/sparse_dense.hpp.
 //
-// Forward holds the weights of a pixel pair in registers, 2 rows x 4 vectors, and adds them, times the ink,
-// to the partial sums of each sample that has some there. Those sums, (B, 64) floats, stay in the L1 cache
-// in a tile of their own: in y itself their rows would lie 2 KB apart and fall into the same few cache sets.
-// Backward holds the same rows of dw (or of w itself) and adds the ink times each sample's dy.
+// Forward holds the weights of a pixel pair in registers, 2 rows x 4 vectors, and adds them, times the
+// pixels, to the partial sums of each sample that has some there. Those sums, (B, 64) floats, stay in the L1
+// cache in a tile of their own: in y itself their rows would lie 2 KB apart and fall into the same few cache
+// sets. Backward holds the same rows of dw (or of w itself) and adds the pixels times each sample's dy.
 //
 // Compiled for every instruction set that can be met; the best one is chosen at run time.
 #undef HWY_TARGET_INCLUDE
@@ -17,7 +17,7 @@
 #include <cstring>
 
 #include "nn/data/intensity.hpp"
-#include "nn/layers/sparse_dense.hpp"
+#include "nn/fusions/sparse_dense.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
@@ -81,11 +81,11 @@ inline float* tile(std::size_t samples) {
 
 // An odd number of pixels leaves the last pair without a right one: its weights' row is read as the left's
 // (times 0), and never written.
-inline std::size_t right_row(const SparseBatch& x, std::size_t pair) {
+inline std::size_t right_row(const NonzeroPixels& x, std::size_t pair) {
   return std::min(2 * pair + 1, x.pixels() - 1);
 }
 
-HWY_ATTR void Forward(const SparseBatch& x, ConstMatrix w, const float* b, Matrix y, std::size_t first,
+HWY_ATTR void Forward(const NonzeroPixels& x, ConstMatrix w, const float* b, Matrix y, std::size_t first,
                       std::size_t columns) {
   float* sums = tile(x.samples());
   for (std::size_t s = 0; s < x.samples(); ++s) std::copy_n(b + first, columns, &sums[s * kColumnBlock]);
@@ -96,7 +96,7 @@ HWY_ATTR void Forward(const SparseBatch& x, ConstMatrix w, const float* b, Matri
       if (entries.empty()) continue;
       const Vectors left = Vectors::load(d, w.data + 2 * pair * w.stride + first + c);
       const Vectors right = Vectors::load(d, w.data + right_row(x, pair) * w.stride + first + c);
-      for (const SparseBatch::Entry& e : entries) {
+      for (const NonzeroPixels::Entry& e : entries) {
         float* sum = &sums[e.sample * kColumnBlock + c];
         Vectors row = Vectors::load(d, sum);
         row.add(hn::Set(d, kIntensity[e.left]), left);
@@ -110,9 +110,9 @@ HWY_ATTR void Forward(const SparseBatch& x, ConstMatrix w, const float* b, Matri
   }
 }
 
-// out = start + rate x^T dy over the rows with ink, where start is `out` itself or 0.
+// out = start + rate x^T dy over the rows of nonzero pixels, where start is `out` itself or 0.
 template <bool kFromZero>
-HWY_ATTR void AddOuter(const SparseBatch& x, ConstMatrix dy, float rate, Matrix out, std::size_t first,
+HWY_ATTR void AddOuter(const NonzeroPixels& x, ConstMatrix dy, float rate, Matrix out, std::size_t first,
                        std::size_t columns) {
   float* scaled = tile(x.samples());
   for (std::size_t s = 0; s < x.samples(); ++s) {
@@ -135,7 +135,7 @@ HWY_ATTR void AddOuter(const SparseBatch& x, ConstMatrix dy, float rate, Matrix 
         l = Vectors::load(d, left_row);
         r = right != nullptr ? Vectors::load(d, right) : l;
       }
-      for (const SparseBatch::Entry& e : entries) {
+      for (const NonzeroPixels::Entry& e : entries) {
         const Vectors row = Vectors::load(d, &scaled[e.sample * kColumnBlock + c]);
         l.add(hn::Set(d, kIntensity[e.left]), row);
         r.add(hn::Set(d, kIntensity[e.right]), row);
@@ -146,13 +146,13 @@ HWY_ATTR void AddOuter(const SparseBatch& x, ConstMatrix dy, float rate, Matrix 
   });
 }
 
-HWY_ATTR void Backward(const SparseBatch& x, ConstMatrix dy, Matrix dw, std::size_t first,
+HWY_ATTR void Backward(const NonzeroPixels& x, ConstMatrix dy, Matrix dw, std::size_t first,
                        std::size_t columns) {
   AddOuter<true>(x, dy, 1.0f, dw, first, columns);
 }
 
-HWY_ATTR void Descend(const SparseBatch& x, ConstMatrix dy, float rate, Matrix w, std::size_t first,
-                      std::size_t columns) {
+HWY_ATTR void Step(const NonzeroPixels& x, ConstMatrix dy, float rate, Matrix w, std::size_t first,
+                   std::size_t columns) {
   AddOuter<false>(x, dy, -rate, w, first, columns);
 }
 
@@ -164,7 +164,7 @@ namespace nn {
 
 HWY_EXPORT(Forward);
 HWY_EXPORT(Backward);
-HWY_EXPORT(Descend);
+HWY_EXPORT(Step);
 
 namespace {
 std::size_t width(std::size_t block, std::size_t outputs) {
@@ -172,13 +172,13 @@ std::size_t width(std::size_t block, std::size_t outputs) {
 }
 }  // namespace
 
-void SparseBatch::list_ink(const Batch& batch, std::size_t stretch) {
+void NonzeroPixels::list(const Batch& batch, std::size_t chunk) {
   assert(batch.size <= capacity_ && batch.pixels.size() == batch.size * pixels_);
-  if (stretch == 0) samples_ = batch.size;
+  if (chunk == 0) samples_ = batch.size;
   static_assert(std::endian::native == std::endian::little, "the first pixel is a word's lowest byte");
-  const std::size_t words = (pixels_ + 7) / 8;  // of eight pixels, which are mostly all paper
-  const std::size_t begin = words * stretch / kStretches * 8;
-  const std::size_t end = std::min(pixels_, words * (stretch + 1) / kStretches * 8);
+  const std::size_t words = (pixels_ + 7) / 8;  // of eight pixels, which are mostly all 0
+  const std::size_t begin = words * chunk / kChunks * 8;
+  const std::size_t end = std::min(pixels_, words * (chunk + 1) / kChunks * 8);
   std::fill(&counts_[begin / 2], counts_.data() + (end + 1) / 2, 0u);
   for (std::uint32_t s = 0; s < batch.size; ++s) {
     const std::uint8_t* image = &batch.pixels[s * pixels_];
@@ -187,7 +187,7 @@ void SparseBatch::list_ink(const Batch& batch, std::size_t stretch) {
       std::uint64_t word = 0;
       std::memcpy(&word, image + p, in_word);
       if (word == 0) continue;
-      // A pair without ink is written, too, but not counted: cheaper than a branch that nobody can foresee.
+      // A pair of zeros is written, too, but not counted: cheaper than a branch that nobody can foresee.
       for (std::size_t pair = p / 2; pair < (p + in_word + 1) / 2; ++pair, word >>= 16) {
         const std::uint32_t left_and_right = word & 0xffff;
         std::uint32_t& count = counts_[pair];
@@ -198,20 +198,20 @@ void SparseBatch::list_ink(const Batch& batch, std::size_t stretch) {
   }
 }
 
-void sparse_dense_forward(const SparseBatch& x, ConstMatrix w, std::span<const float> b, Matrix y,
+void sparse_dense_forward(const NonzeroPixels& x, ConstMatrix w, std::span<const float> b, Matrix y,
                           std::size_t block) {
   assert(w.rows == x.pixels() && y.cols == w.cols && b.size() == w.cols && y.rows == x.samples());
   HWY_DYNAMIC_DISPATCH(Forward)(x, w, b.data(), y, block * kColumnBlock, width(block, w.cols));
 }
 
-void sparse_dense_backward(const SparseBatch& x, ConstMatrix dy, Matrix dw, std::size_t block) {
+void sparse_dense_backward(const NonzeroPixels& x, ConstMatrix dy, Matrix dw, std::size_t block) {
   assert(dw.rows == x.pixels() && dy.cols == dw.cols && dy.rows == x.samples());
   HWY_DYNAMIC_DISPATCH(Backward)(x, dy, dw, block * kColumnBlock, width(block, dw.cols));
 }
 
-void sparse_dense_descend(const SparseBatch& x, ConstMatrix dy, float rate, Matrix w, std::size_t block) {
+void sparse_dense_step(const NonzeroPixels& x, ConstMatrix dy, float rate, Matrix w, std::size_t block) {
   assert(w.rows == x.pixels() && dy.cols == w.cols && dy.rows == x.samples());
-  HWY_DYNAMIC_DISPATCH(Descend)(x, dy, rate, w, block * kColumnBlock, width(block, w.cols));
+  HWY_DYNAMIC_DISPATCH(Step)(x, dy, rate, w, block * kColumnBlock, width(block, w.cols));
 }
 
 }  // namespace nn

@@ -1,9 +1,9 @@
-// Training of nn/models/xor_net.hpp: four million steps that each wait for the one before.
+// Training of nn/xor_net.hpp: four million steps that each wait for the one before.
 //
 // So what counts is the number of cycles from one step to the next. Written down plainly, exp() and division
 // take most of them. But from one visit of a sample to the next, four steps later, its sigmoids hardly move:
 // Taylor's series carries the old values on to the new ones, to within 1e-14, in 12 cycles for all
-// hidden units at once. Only where an argument has moved too far (large rates) is the sigmoid computed anew.
+// hidden units at once. Only where an argument has moved too far (large rates) is the sigmoid computed again.
 //
 // And a step is one number: whatever changes, changes by this number times something known before. All of
 // that is ready when it arrives, above all what the next sample sees so far, and how far a step moves it.
@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "nn/core/memory.hpp"
-#include "nn/models/xor_net.hpp"
+#include "nn/fusions/xor_sgd.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
@@ -178,7 +178,7 @@ namespace nn {
 
 HWY_EXPORT(Train);
 
-double train(XorNet& net, const XorSamples& samples, std::size_t epochs, double rate) {
+double train_fused(XorNet& net, const XorSamples& samples, std::size_t epochs, double rate) {
   assert(net.hidden() >= 1 && epochs >= 1);
   return HWY_DYNAMIC_DISPATCH(Train)(net, samples, epochs, rate);
 }

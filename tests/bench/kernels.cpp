@@ -1,18 +1,17 @@
 // Times of the kernels and of whole training steps on real MNIST batches (Google Benchmark).
 //
-// Run:  build/tests/kernels --benchmark_filter=Mlp      One thread, so that kernels can be compared.
+// Run:  build/tests/kernels --benchmark_filter=Step      One thread, so that kernels can be compared.
 #include <benchmark/benchmark.h>
 
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/data/augment.hpp"
 #include "nn/data/batches.hpp"
+#include "nn/data/intensity.hpp"
+#include "nn/fusions/sparse_dense.hpp"
+#include "nn/fusions/xor_sgd.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
-#include "nn/layers/sparse_dense.hpp"
-#include "nn/models/attention_pool.hpp"
-#include "nn/models/cnn.hpp"
-#include "nn/models/mlp.hpp"
-#include "nn/models/xor_net.hpp"
+#include "nn/network.hpp"
 
 using namespace nn;
 
@@ -36,31 +35,18 @@ void count_images(benchmark::State& state, std::size_t batch) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batch));
 }
 
-template <class M>
-void training_step(benchmark::State& state, M& model, std::size_t batch_size) {
+// A step of SGD of the network that a text names.
+void step(benchmark::State& state, const char* text, std::size_t batch_size) {
   Fixture f(batch_size);
-  Floats dlogits(batch_size * model.classes());
+  SimpleRng rng(42);
+  Network network = parse_network(text, {28, 28, 1}, "kernels").build(rng);
+  Floats dlogits(batch_size * network.classes());
+  const Pass pass{.team = f.team, .training = true, .step = 1};
   for (auto _ : state) {
-    softmax_cross_entropy(model.forward(f.batch, f.team), f.batch.labels, dlogits);
-    model.backward_and_descend(f.batch, dlogits, 1e-6f, f.team);
+    softmax_cross_entropy(network.forward(f.batch, pass), f.batch.labels, dlogits);
+    network.backward_and_step(f.batch, dlogits, 1e-6f, pass);
   }
   count_images(state, batch_size);
-}
-
-void MlpStep(benchmark::State& state) {
-  SimpleRng rng(42);
-  Mlp model({784, 512, 10}, rng);
-  training_step(state, model, 64);
-}
-void CnnStep(benchmark::State& state) {
-  SimpleRng rng(42);
-  Cnn model({}, rng);
-  training_step(state, model, 32);
-}
-void AttentionStep(benchmark::State& state) {
-  SimpleRng rng(42);
-  AttentionPool model({}, rng);
-  training_step(state, model, 32);
 }
 
 // The first dense layer of the MLP, against the same product by BLAS over all pixels.
@@ -69,17 +55,17 @@ struct FirstLayer : Fixture {
     SimpleRng rng(42);
     for (float& v : w) v = rng.range(-0.1f, 0.1f);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = kIntensity[batch.pixels[i]];
-    ink.reserve(64, 784);
+    pixels.reserve(64, 784);
     list();
   }
   void list() {
-    for (std::size_t s = 0; s < SparseBatch::kStretches; ++s) ink.list_ink(batch, s);
+    for (std::size_t chunk = 0; chunk < NonzeroPixels::kChunks; ++chunk) pixels.list(batch, chunk);
   }
   Floats w, y, b, x;
-  SparseBatch ink;
+  NonzeroPixels pixels;
 };
 
-void SparseListInk(benchmark::State& state) {
+void SparseList(benchmark::State& state) {
   FirstLayer f;
   for (auto _ : state) f.list();
   count_images(state, 64);
@@ -88,16 +74,16 @@ void SparseForward(benchmark::State& state) {
   FirstLayer f;
   for (auto _ : state) {
     for (std::size_t block = 0; block < column_blocks(512); ++block) {
-      sparse_dense_forward(f.ink, mat(f.w, 784, 512), f.b, mat(f.y, 64, 512), block);
+      sparse_dense_forward(f.pixels, mat(f.w, 784, 512), f.b, mat(f.y, 64, 512), block);
     }
   }
   count_images(state, 64);
 }
-void SparseDescend(benchmark::State& state) {
+void SparseStep(benchmark::State& state) {
   FirstLayer f;
   for (auto _ : state) {
     for (std::size_t block = 0; block < column_blocks(512); ++block) {
-      sparse_dense_descend(f.ink, mat(f.y, 64, 512), 1e-6f, mat(f.w, 784, 512), block);
+      sparse_dense_step(f.pixels, mat(f.y, 64, 512), 1e-6f, mat(f.w, 784, 512), block);
     }
   }
   count_images(state, 64);
@@ -123,12 +109,15 @@ void Xor1000Epochs(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(train(net, truth_table({0, 1, 1, 0}), 1000, 0.01));
 }
 
-BENCHMARK(MlpStep);
-BENCHMARK(CnnStep);
-BENCHMARK(AttentionStep);
-BENCHMARK(SparseListInk);
+BENCHMARK_CAPTURE(step, mnist_mlp, "dense 512, relu, dense 10", 64)->Name("Step/mnist_mlp");
+BENCHMARK_CAPTURE(step, mnist_cnn, "conv 8 3x3, relu, max-pool 2, dense 10", 32)->Name("Step/mnist_cnn");
+BENCHMARK_CAPTURE(
+    step, mnist_attention_pool,
+    "patches 4 64, position sinusoidal, relu, attention 1, dense 128, relu, dense 64, mean, dense 10", 32)
+    ->Name("Step/mnist_attention_pool");
+BENCHMARK(SparseList);
 BENCHMARK(SparseForward);
-BENCHMARK(SparseDescend);
+BENCHMARK(SparseStep);
 BENCHMARK(BlasForward);
 BENCHMARK(Augment);
 BENCHMARK(Xor1000Epochs);

@@ -73,15 +73,16 @@ def test_missing_data_folder(program: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "side", "said"),
     [
-        ("mnist_cnn", 1, "images of 1 x 1 pixels, expected at least 2 x 2"),
+        ("mnist_cnn", 1, "layer 3, max-pool: found an image of 1 x 1 x 8, expected at least 2 pixels a side"),
         (
             "mnist_attention_pool",
             27,
-            "images of 27 x 27 pixels, expected multiples of the patch, 4 a side",
+            "layer 1, patches: found images of 27 x 27 pixels, expected multiples of the patch, 4 a side",
         ),
     ],
 )
 def test_images_that_do_not_fit(program: str, side: int, said: str, tmp_path: Path) -> None:
     data = random_images(tmp_path / "data", side, 10)
     result = run_program(program, "--quiet", "--data-dir", data, cwd=tmp_path)
-    assert error_line(result, program, 1) == f"{data / 'train-images-idx3-ubyte'}: {said}"
+    assert error_line(result, program, 1) == f"network: {said}"
+    assert not list(tmp_path.glob("*.bin"))

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import load_model, save_model
-from models.network_json import network_json
+from models import load_model, network_json, save_model
 from networks import OTHER_NETWORKS, random_model
 from support import GOLDEN, error_line, run_tool
 
@@ -37,9 +36,9 @@ def test_npz(name: str, tmp_path: Path) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    save_model(tmp_path / "a.safetensors", random_model(OTHER_NETWORKS["attention, 3 heads"]))
+    save_model(tmp_path / "a.safetensors", random_model(OTHER_NETWORKS["transformer"]))
     for output, said in (
-        ("a.bin", "a.bin: the network has 3 heads, which a .bin cannot say, expected a path that ends in"),
+        ("a.bin", "a.bin: the network has the layers patches 3 12, position learned, residual("),
         ("a.txt", "a.txt: ending '.txt', expected one of .safetensors, .bin, .npz"),
         ("a.safetensors/a.npz", "a.safetensors/a.npz: cannot be written (not a directory), expected a"),
         ("./a.safetensors", "a.safetensors: is read, too, and would be lost, expected another file"),

@@ -10,7 +10,8 @@ from PIL import Image
 from common.idx import read_dataset
 from conftest import Run
 from evaluation.measures import BINS, Evaluation
-from models import Mlp, Model, load_model, logits, save_model
+from models import Model, load_model, logits, network_json, save_model
+from models.old_networks import mlp
 from networks import random_model
 from support import (
     DATA,
@@ -34,7 +35,7 @@ def evaluate(program: str, *args: object, cwd: Path) -> dict:
 
 
 def without_ties(model: Model, folder: Path) -> Evaluation:
-    """Of the test images on which no rounding can change an answer or its bin of calibration; in `folder`."""
+    """Of the test images on which no rounding can change a prediction or its bin of calibration; in `folder`."""
     images, labels = read_dataset(DATA, "t10k")
     z = logits(model, images / 255)
     e = Evaluation(z, labels)
@@ -63,8 +64,8 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], tmp_path: Path) -> Non
     np.testing.assert_array_equal(confusion, e.confusion)
     right = confusion.diagonal()
     assert found["correct"] == right.sum()
-    answered, are = confusion.sum(axis=0), confusion.sum(axis=1)
-    for key, whole in {"precision": answered, "recall": are, "f1": (answered + are) / 2}.items():
+    predicted, are = confusion.sum(axis=0), confusion.sum(axis=1)
+    for key, whole in {"precision": predicted, "recall": are, "f1": (predicted + are) / 2}.items():
         shares = np.array([c[key] for c in found["classes"]], float)  # null becomes nan
         np.testing.assert_allclose(shares[whole > 0], right[whole > 0] / whole[whole > 0])
         assert np.isnan(shares[whole == 0]).all()
@@ -75,7 +76,7 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], tmp_path: Path) -> Non
         i = mistake["image"]
         assert (mistake["true"], mistake["predicted"]) == (labels[i], e.predicted[i])
         assert mistake["confidence"] == pytest.approx(e.confidence[i], abs=ROUNDING)
-    assert (found["network"]["kind"], found["split"]) == (model.kind, "test")
+    assert (found["network"], found["split"]) == (json.loads(network_json(model)), "test")
 
 
 @pytest.mark.parametrize("program", MNIST_PROGRAMS)
@@ -121,7 +122,7 @@ def test_labels_with_a_gap_need_no_classes(tmp_path: Path) -> None:
         path.write_bytes(content[:8] + content[8:].replace(b"\5", b"\4"))
     said = error_line(run_program("mnist_mlp", "--data-dir", data, cwd=tmp_path), "mnist_mlp")
     assert said.endswith("label 11, expected 0 to 9, or every label from 1 to 11: 5 does not occur")
-    save_model(tmp_path / "m.safetensors", random_model(Mlp(inputs=784, hidden=(), classes=12)))
+    save_model(tmp_path / "m.safetensors", random_model(mlp(784, [], 12)))
     found = evaluate("mnist_mlp", "m.safetensors", "--data-dir", data, cwd=tmp_path)
     assert found["classes"][5]["images"] == 0 < found["classes"][11]["images"]
     done = run_program("mnist_mlp", "augment", "--augment", "shift=1", "--data-dir", data, cwd=tmp_path)
@@ -154,9 +155,9 @@ def test_data_that_does_not_fit(runs: dict[str, Run], tmp_path: Path) -> None:
     )
     write_mlp(tmp_path / "huge.bin", weight=3e38)
     assert said("huge.bin", "--data-dir", DATA) == (
-        "huge.bin: answers with something that is no number, expected a trained model"
+        "huge.bin: its predictions are NaN or infinite, expected a trained model"
     )
-    save_model(tmp_path / "wide.safetensors", random_model(Mlp(inputs=784, hidden=(), classes=300)))
+    save_model(tmp_path / "wide.safetensors", random_model(mlp(784, [], 300)))
     assert said("wide.safetensors", "--data-dir", DATA) == (
         "wide.safetensors: 300 classes, expected at most 256, as labels have"
     )

@@ -46,8 +46,8 @@ def test_wilson(right: int, count: int) -> None:
 
 
 def test_confusion_precision_recall_f1() -> None:
-    labels, answers = np.array([0, 0, 0, 1, 1, 2], np.uint8), [0, 0, 1, 1, 2, 1]
-    e = Evaluation(np.eye(4)[answers], labels)
+    labels, predictions = np.array([0, 0, 0, 1, 1, 2], np.uint8), [0, 0, 1, 1, 2, 1]
+    e = Evaluation(np.eye(4)[predictions], labels)
     assert e.confusion.tolist() == [[2, 1, 0, 0], [0, 1, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
     np.testing.assert_allclose(e.precision, [1, 1 / 3, 0, np.nan])
     np.testing.assert_allclose(e.recall, [2 / 3, 1 / 2, 0, np.nan])

@@ -13,8 +13,7 @@ from common.errors import InputError
 from common.idx import read_dataset
 from conftest import Run
 from export_onnx import check
-from models import load_model, logits, save_model
-from models.network_json import network_json
+from models import load_model, logits, network_json, save_model
 from networks import OTHER_NETWORKS, random_images, random_model
 from onnx_export import runtime
 from onnx_export.graph import build_onnx
@@ -92,7 +91,7 @@ def test_int8(program: str, runs: dict[str, Run], tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", OTHER_NETWORKS)
 def test_int8_of_other_networks(name: str) -> None:
     exported = build_onnx(random_model(OTHER_NETWORKS[name]))
-    images = random_images(name, 200) / 255
+    images = random_images(OTHER_NETWORKS[name], 200) / 255
     small = runtime.quantized(exported, images)
     _, before = runtime.run(exported, images)
     _, after = runtime.run(small, images)
@@ -129,20 +128,20 @@ def test_transposed_images_that_are_no_square(tmp_path: Path) -> None:
         pixels = np.random.default_rng(1).integers(0, 256, (count, 5, 7))
         write_idx(tmp_path / f"{part}-images-idx3-ubyte", pixels)
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.arange(count) % 4)
-    model = random_model(OTHER_NETWORKS["mlp of one layer"])
+    model = random_model(OTHER_NETWORKS["one layer"])
     model = replace(model, metadata={"options": '{"transpose": true}'})
     save_model(tmp_path / "a.safetensors", model)
     options = ("--check", "--quantize", "int8", "--data-dir", ".")
     done = run_tool("export_onnx", "a.safetensors", *options, cwd=tmp_path)
-    answers = logits(model, pixels.swapaxes(1, 2) / 255).argmax(axis=1)
-    accuracy = f"accuracy {100 * np.mean(answers == np.arange(20) % 4):.2f} %"
+    predictions = logits(model, pixels.swapaxes(1, 2) / 255).argmax(axis=1)
+    accuracy = f"accuracy {100 * np.mean(predictions == np.arange(20) % 4):.2f} %"
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0].endswith(f"on 20 test images, {accuracy}")
 
 
 def test_images_that_do_not_fit(tmp_path: Path) -> None:
     write_mlp(tmp_path / "small.bin", inputs=9)
-    takes = "9 pixels an image, as the network takes (MLP 9-3-10)"
+    takes = "9 pixels an image, as the network takes (dense 3, relu, dense 10)"
     for options in (["--check"], ["--quantize", "int8"]):
         failed = run_tool("export_onnx", "small.bin", "--data-dir", DATA, *options, cwd=tmp_path)
         assert error_line(failed, "export_onnx") == f"{DATA}: images of 28 x 28 pixels, expected {takes}"

@@ -28,7 +28,7 @@ def losses(stdout: str) -> dict[int, float]:
 
 
 def outputs(stdout: str, gate: str = "xor") -> list[float]:
-    """The answers to 00, 01, 10, 11."""
+    """The outputs for 00, 01, 10, 11."""
     rows = re.findall(rf"^(\d) {gate} (\d) -> ([\d.]+)$", stdout, re.MULTILINE)
     assert [(a, b) for a, b, _ in rows] == [("0", "0"), ("0", "1"), ("1", "0"), ("1", "1")]
     return [float(o) for _, _, o in rows]
@@ -97,6 +97,16 @@ def test_the_model_written_is_the_one_shown(hidden: int, tmp_path: Path) -> None
         ]
     levels = np.array([[" .:-=+*#%@".index(character) for character in row] for row in shown])
     np.testing.assert_allclose(levels + 0.5, shades, atol=0.5 + 1e-9)
+
+
+@pytest.mark.parametrize("options", [[], ["--gate", "nor", "--hidden", "7", "--lr", "0.3"]])
+def test_the_plain_loop_prints_the_same(options: list[str], tmp_path: Path) -> None:
+    """To the last digit, but for the time: what is quick is a fusion."""
+    fused, plain = (
+        run_program("mlp_simple", "--epochs", 200_000, *options, *extra, cwd=tmp_path).stdout
+        for extra in ([], ["--no-fusions"])
+    )
+    assert fused.split("time:")[0] == plain.split("time:")[0] and "accuracy" in plain
 
 
 def test_quiet_prints_the_outputs_only(tmp_path: Path) -> None:

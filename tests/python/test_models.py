@@ -1,44 +1,69 @@
 """Model files: which they are, .bin, and all that can be wrong with one; the networks in numpy."""
 
-import json
 import math
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models import (
-    AttentionPool,
-    Cnn,
+from models import Model, load_digit_model, load_model, network_json, probabilities, save_model, softmax
+from models.chain import Layer, all_steps, inputs_of, place, run
+from models.layers import (
+    LAYERS,
+    Attention,
+    BatchNorm,
+    Conv,
     Dense,
-    Mlp,
-    load_digit_model,
-    load_model,
-    probabilities,
-    save_model,
-    softmax,
+    Dropout,
+    Gelu,
+    LayerNorm,
+    LeakyRelu,
+    MaxPool,
+    Mean,
+    Patches,
+    Position,
+    Relu,
+    Residual,
+    Sigmoid,
+    Tanh,
 )
-from models.network_json import network_json
-from models.networks import ACTIVATIONS
+from models.old_networks import attention_pool, cnn, mlp
 from networks import OTHER_NETWORKS, SMALL, model_error, random_model, written
 from support import GOLDEN, write_mlp
 
 GOLDEN_NETWORKS = {
-    "mlp.bin": Mlp(inputs=9, hidden=(Dense(4),), classes=3),
-    "cnn.bin": Cnn(height=6, width=4, filters=2, kernel=3, classes=3),
-    "attention.bin": AttentionPool(height=4, width=4, patch=2, d_model=4, ff_dim=6, classes=3),
-    "mlp.safetensors": Mlp(
-        inputs=9,
-        hidden=(Dense(5, "gelu", 0.25), Dense(4, "tanh"), Dense(4, "sigmoid"), Dense(3, "leaky-relu")),
-        classes=3,
+    "mlp.bin": mlp(9, [(4, "relu", 0)], 3),
+    "cnn.bin": cnn((6, 4), 2, 3, 3),
+    "attention.bin": attention_pool((4, 4), 2, 4, 6, 3),
+    "mlp.safetensors": mlp(
+        9, [(5, "gelu", 0.25), (4, "tanh", 0), (4, "sigmoid", 0), (3, "leaky-relu", 0)], 3
     ),
-    "cnn.safetensors": Cnn(height=7, width=5, filters=3, kernel=5, classes=4),
-    "attention.safetensors": AttentionPool(
-        height=4, width=6, patch=2, d_model=6, ff_dim=5, heads=3, position="learned", classes=3
-    ),
+    "cnn.safetensors": cnn((7, 5), 3, 5, 4),
+    "attention.safetensors": attention_pool((4, 6), 2, 6, 5, 3, heads=3, position="learned"),
 }
-BINS = [name for name in GOLDEN_NETWORKS if name.endswith(".bin")]
+SIZES = {"mlp.bin": "9, 4, 3", "cnn.bin": "2, 1, 3, 6, 4, 12, 3", "attention.bin": "2, 4, 4, 6, 3"}
+BINS = list(SIZES)
+
+
+def test_every_layer_is_in_a_network_of_the_tests() -> None:
+    """So that C++, numpy and ONNX are compared on it: test_parity.py."""
+    steps = [step for network in OTHER_NETWORKS.values() for step in all_steps(network.steps)]
+    assert {step.layer.name for step in steps} == LAYERS.keys()
+
+
+def test_old_networks_as_chains() -> None:
+    """What the three kinds of old files are."""
+    assert mlp(4, [(3, "none", 0), (2, "tanh", 0.5)], 2).layers == (
+        *(Dense(3), Dense(2), Tanh(), Dropout(0.5), Dense(2)),
+    )
+    assert cnn((4, 4), 8, 3, 10).layers == (Conv(8, 3), Relu(), MaxPool(2), Dense(10))
+    feed_forward = (Dense(6), Relu(), Dense(4), Mean(), Dense(3))
+    start = (Patches(2, 4), Position("sinusoidal"), Relu(), Attention(1))
+    assert attention_pool((4, 4), 2, 4, 6, 3).layers == (*start, *feed_forward)
+    start = (Patches(2, 4), Relu(), Attention(2))
+    assert attention_pool((4, 4), 2, 4, 6, 3, 2, "none").layers == (*start, *feed_forward)
 
 
 @pytest.mark.parametrize("name", GOLDEN_NETWORKS)
@@ -46,7 +71,8 @@ def test_golden_files(name: str) -> None:
     """The parameters count up in 64ths, as in tests/unit/model_files_test.cpp, which writes these files."""
     model = load_model(GOLDEN / name)
     found = np.concatenate([tensor.ravel() for tensor in model.tensors.values()])
-    assert json.loads(network_json(model)) == json.loads(network_json(GOLDEN_NETWORKS[name]))
+    assert network_json(model) == network_json(GOLDEN_NETWORKS[name])
+    assert {name: tensor.shape for name, tensor in model.tensors.items()} == model.shapes
     assert np.array_equal(found, np.fmod(np.arange(-31, len(found) - 31), 32) / 64)
 
 
@@ -56,21 +82,21 @@ def test_bin_is_written_to_the_byte(name: str, tmp_path: Path) -> None:
     assert (tmp_path / name).read_bytes() == (GOLDEN / name).read_bytes()
 
 
-def test_content_tells_the_format_and_the_kind_not_the_name(tmp_path: Path) -> None:
+def test_content_tells_the_format_and_the_network_not_the_name(tmp_path: Path) -> None:
     path = tmp_path / "mnist_model.bin"
     path.write_bytes((GOLDEN / "cnn.bin").read_bytes())
-    assert type(load_model(path)) is Cnn
+    assert load_model(path).summary.startswith("conv")
     save_model(tmp_path / "a.safetensors", random_model(SMALL))
     (tmp_path / "a.safetensors").rename(path)
-    assert type(load_model(path)) is Mlp
+    assert load_model(path).summary.startswith("dense")
 
 
 @pytest.mark.parametrize("name", BINS)
 @pytest.mark.parametrize("damage", ["cut", "longer", "nan", "inf", "too large for a float", "negative"])
 def test_damaged_bin(name: str, damage: str, tmp_path: Path) -> None:
     whole, network = (GOLDEN / name).read_bytes(), GOLDEN_NETWORKS[name]
-    length = f"expected {len(whole)} for a model of {network.program} ({network.summary})"
-    *_, last = network.shapes()
+    length = f"expected {len(whole)} for a model of {network.program} with the sizes {SIZES[name]}"
+    *_, last = network.shapes
     not_finite = f"1 of the 3 values of {last} are not finite, expected finite numbers"
     content, said = {
         "cut": (whole[:-1], f"{len(whole) - 1} bytes, {length}"),
@@ -94,7 +120,7 @@ def test_cnn_whose_last_layer_does_not_fit(tmp_path: Path) -> None:
 
 
 def test_bin_of_one_output(tmp_path: Path) -> None:
-    """Its hidden units are sigmoid, if it is of mlp_simple: read as an Mlp it would answer nonsense."""
+    """Its hidden units are sigmoid, if it is of mlp_simple: read as mnist_mlp's it would predict nonsense."""
     xor = write_mlp(tmp_path / "model", 2, 4, 1)
     said = "a network with one output, expected two classes or more"
     assert model_error(load_model, xor).startswith(said)
@@ -141,32 +167,48 @@ def test_not_for_digits(tmp_path: Path) -> None:
     expected = "expected one from 28 x 28 pixels to 10 digits"
     assert model_error(load_digit_model, letters) == f"a network from 784 pixels to 26 classes, {expected}"
     wide = tmp_path / "wide.safetensors"
-    save_model(wide, random_model(Cnn(height=14, width=56, filters=1, kernel=3, classes=10)))
+    save_model(wide, random_model(cnn((14, 56), 1, 3, 10)))
     assert model_error(load_digit_model, wide) == f"a network from 14 x 56 pixels to 10 classes, {expected}"
-    assert load_digit_model(write_mlp(tmp_path / "digits.bin")).summary == "MLP 784-3-10"
+    assert load_digit_model(write_mlp(tmp_path / "digits.bin")).summary == "dense 3, relu, dense 10"
+
+
+@pytest.mark.parametrize("name", OTHER_NETWORKS)
+def test_networks_that_a_bin_cannot_say(name: str, tmp_path: Path) -> None:
+    network, path = OTHER_NETWORKS[name], tmp_path / "model.bin"
+    said = model_error(lambda path: save_model(path, random_model(network)), path)
+    found = f"the network has the layers {network.summary} on {network.pixels}, which a .bin cannot say"
+    assert said == f"{found}, expected a path that ends in .safetensors" and not path.exists()
 
 
 @pytest.mark.parametrize(
-    ("name", "has"),
+    "network",
     [
-        ("mlp of one layer", "0 hidden layers"),
-        ("mlp of every activation", "6 hidden layers"),
-        ("attention, 3 heads", "3 heads"),
+        mlp(2, [(2, "tanh", 0)], 2),
+        mlp(2, [(2, "relu", 0), (2, "relu", 0)], 2),
+        cnn((4, 4), 1, 4, 2),
+        attention_pool((2, 4), 2, 2, 2, 2),
+        attention_pool((4, 4), 2, 2, 2, 2, heads=2),
     ],
+    ids=lambda network: f"{network.pixels}, {network.summary}",
 )
-def test_networks_that_a_bin_cannot_say(name: str, has: str, tmp_path: Path) -> None:
-    said = f"the network has {has}, which a .bin cannot say, expected a path that ends in .safetensors"
-    path = tmp_path / "model.bin"
-    assert model_error(lambda path: save_model(path, random_model(OTHER_NETWORKS[name])), path) == said
-    assert not path.exists()
+def test_networks_that_a_bin_almost_can_say(network: Model, tmp_path: Path) -> None:
+    said = model_error(lambda path: save_model(path, random_model(network)), tmp_path / "model.bin")
+    assert said.startswith(f"the network has the layers {network.summary} on {network.pixels}, which a .bin")
 
 
-def test_other_networks_that_a_bin_cannot_say(tmp_path: Path) -> None:
-    tanh = Mlp(inputs=2, hidden=(Dense(2, "tanh"),), classes=2)
-    wide = AttentionPool(height=2, width=4, patch=2, d_model=2, ff_dim=2, classes=2)
-    for network, has in ((tanh, "the activation tanh"), (wide, "images of 2 x 4 pixels")):
-        said = model_error(lambda path, n=network: save_model(path, random_model(n)), tmp_path / "model.bin")
-        assert said.startswith(f"the network has {has}, which a .bin cannot say")
+def test_what_a_bin_does_not_say(tmp_path: Path) -> None:
+    """Dropout, the sides of an MLP's images, where positions started (0 without them): the same predictions."""
+    for network in (
+        mlp(9, [(4, "relu", 0.5)], 3),
+        replace(mlp(9, [(4, "relu", 0)], 3), input=(3, 3)),
+        attention_pool((4, 4), 2, 6, 5, 3, position="learned"),
+        attention_pool((4, 4), 2, 6, 5, 3, position="none"),
+    ):
+        model, path = random_model(network), tmp_path / "model.bin"
+        save_model(path, model)
+        x = np.random.default_rng(1).random((5, model.inputs))
+        assert network_json(load_model(path)) != network_json(model)
+        np.testing.assert_array_equal(probabilities(load_model(path), x), probabilities(model, x))
 
 
 def test_ending_that_is_no_format(tmp_path: Path) -> None:
@@ -174,26 +216,114 @@ def test_ending_that_is_no_format(tmp_path: Path) -> None:
     assert said == "ending '.onnx', expected one of .safetensors, .bin, .npz"
 
 
-def test_mlp_by_hand() -> None:
-    tensors = {"W1": [[1.0, -1], [2, 0]], "b1": [0.5, 0], "W2": np.eye(2), "b2": [0.0, 1]}
-    model = Mlp(inputs=2, hidden=(Dense(2),), classes=2, tensors={n: np.array(t) for n, t in tensors.items()})
-    assert model.logits(np.array([[1.0, 1]])).tolist() == [[3.5, 1.0]]  # hidden: relu(3.5), relu(-1)
+def of_one(layer: Layer, x: np.ndarray, **tensors: object) -> np.ndarray:
+    """What a layer makes of x (B, ...)."""
+    name = f"{layer.name.replace('-', '_')}1"
+    weights = {f"{name}.{key}": np.array(value, np.float32) for key, value in tensors.items()}
+    steps = place([layer], x.shape[1:], weights)
+    assert steps[0].shapes == {key: value.shape for key, value in weights.items()}
+    y = run(steps, x.astype(np.float64))
+    assert y.shape == (len(x), *steps[0].makes)
+    return y
+
+
+def test_dense_by_hand() -> None:
+    weights = {"weight": [[1.0, -1], [2, 0]], "bias": [0.5, 0]}
+    assert of_one(Dense(2), np.array([[1.0, 1]]), **weights).tolist() == [[3.5, -1]]
+    tokens = np.array([[[1.0, 1], [0, 1]]])
+    assert of_one(Dense(2), tokens, **weights).tolist() == [[[3.5, -1], [2.5, 0]]]
+    image = np.arange(8.0).reshape(1, 2, 2, 2)  # flattened channel by channel: 0 2 4 6, then 1 3 5 7
+    found = of_one(Dense(1), image, weight=10.0 ** -np.arange(8)[:, None], bias=[0])
+    np.testing.assert_allclose(found, [[0.2461357]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [Conv(3, 3), Conv(3, 4, stride=2), Conv(3, 2, 3, valid=True)], ids=str)
+def test_conv_by_loops(layer: Conv) -> None:
+    rng, k, s = np.random.default_rng(1), layer.kernel, layer.stride
+    x, w, b = rng.normal(size=(2, 7, 6, 2)), rng.normal(size=(3, 2, k, k)).astype(np.float32), np.arange(3)
+    before = 0 if layer.valid else (k - 1) // 2
+    y = of_one(layer, x, weight=w, bias=b)
+    assert y.shape[1:3] == ((2, 2) if layer.valid else ((7 - 1) // s + 1, (6 - 1) // s + 1))
+    for n, r, c, f in np.ndindex(y.shape):
+        total = b[f]
+        for i, j in np.ndindex(k, k):
+            row, column = r * s + i - before, c * s + j - before
+            if 0 <= row < 7 and 0 <= column < 6:
+                total = total + x[n, row, column] @ w[f, :, i, j]
+        assert y[n, r, c, f] == pytest.approx(total)
+
+
+def test_pools_by_hand() -> None:
+    """The last row and column, which fill no window, are dropped."""
+    x = np.arange(15.0).reshape(1, 3, 5, 1)
+    assert of_one(LAYERS["max-pool"](2), x).tolist() == [[[[6], [8]]]]
+    assert of_one(LAYERS["avg-pool"](2), x).tolist() == [[[[3], [5]]]]
+    assert of_one(LAYERS["global-avg-pool"](), x).tolist() == [[7]]
+
+
+def test_norms_by_hand() -> None:
+    x = np.array([[1.0, 2], [3, 8]])
+    tensors = {"weight": [2, 3], "bias": [0.5, 0], "running_mean": [1, 0], "running_var": [4, 1]}
+    found = of_one(BatchNorm(), x, **tensors)
+    np.testing.assert_allclose(found, [[0.5, 6], [2.5, 24]], rtol=1e-5)
+    found = of_one(LayerNorm(), x, weight=[2, 3], bias=[0.5, 0])
+    np.testing.assert_allclose(found, [[-1.5, 3], [-1.5, 3]], rtol=1e-4)
+
+
+def test_patches_by_hand() -> None:
+    """Patches in row order; of a patch row, column, channel."""
+    x = np.arange(16.0).reshape(1, 4, 2, 2)
+    weight = np.eye(8)
+    found = of_one(Patches(2, 8), x, weight=weight, bias=np.zeros(8))
+    assert found.tolist() == [[list(range(8)), list(range(8, 16))]]
+    tokens = of_one(Position("learned"), np.ones((1, 2, 2)), table=[[0, 1], [2, 3]])
+    assert tokens.tolist() == [[[1, 2], [3, 4]]] and of_one(Mean(), tokens).tolist() == [[2, 3]]
+
+
+def test_attention_by_hand() -> None:
+    """Each token looks at itself as the keys say; a head has columns of its own."""
+    x, eye = np.array([[[1.0, 0], [0, 2]]]), np.eye(2)
+    zero, tensors = np.zeros(2), {}
+    for part in ("query", "key", "value", "output"):
+        tensors |= {f"{part}.weight": 2 * eye if part == "output" else eye, f"{part}.bias": zero}
+    e = np.exp(np.array([[1, 0], [0, 4]]) / math.sqrt(2))
+    weights = e / e.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(of_one(Attention(1, True), x, **tensors)[0], weights @ x[0] * 2, rtol=1e-6)
+    tensors = {name: value for name, value in tensors.items() if "output" not in name}
+    e = np.exp([[1, 0], [0, 0]]), np.exp([[0, 0], [0, 4]])  # of the first column, of the second
+    weights = np.array([part / part.sum(axis=1, keepdims=True) for part in e])
+    expected = np.stack([weights[head] @ x[0, :, head] for head in range(2)], axis=1)
+    np.testing.assert_allclose(of_one(Attention(2), x, **tensors)[0], expected, rtol=1e-6)
+
+
+def test_residual_and_dropout_by_hand() -> None:
+    x = np.array([[-1.0, 2]])
+    assert of_one(Residual((Dropout(0.5), Relu())), x).tolist() == [[-1, 4]]
 
 
 def test_activations_by_hand() -> None:
-    x = np.array([-1000.0, -1, 0, 2])
-    phi = [(1 + math.erf(v / math.sqrt(2))) / 2 for v in x]
-    expected = {
-        "none": x,
-        "relu": [0, 0, 0, 2],
-        "leaky-relu": [-10, -0.01, 0, 2],
-        "sigmoid": [0, 1 / (1 + math.e), 0.5, 1 / (1 + math.exp(-2))],
-        "tanh": [-1, math.tanh(-1), 0, math.tanh(2)],
-        "gelu": x * phi,
-    }
-    assert expected.keys() == ACTIVATIONS.keys()
-    for name, values in expected.items():
-        np.testing.assert_allclose(ACTIVATIONS[name](x), values, rtol=1e-12, atol=1e-12)
+    x = np.array([[-1000.0, -1, 0, 2]])
+    phi = [(1 + math.erf(v / math.sqrt(2))) / 2 for v in x[0]]
+    for layer, expected in {
+        Relu(): [0, 0, 0, 2],
+        LeakyRelu(): [-10, -0.01, 0, 2],
+        Sigmoid(): [0, 1 / (1 + math.e), 0.5, 1 / (1 + math.exp(-2))],
+        Tanh(): [-1, math.tanh(-1), 0, math.tanh(2)],
+        Gelu(): x[0] * phi,
+    }.items():
+        np.testing.assert_allclose(of_one(layer, x)[0], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_tensors_count_through_the_chain() -> None:
+    layers = (Dense(4), Residual((Dense(3), BatchNorm(), Dense(4))), BatchNorm(), Dense(2))
+    network = Model(input=(5,), layers=layers)
+    names = ["dense1", "dense2", "batch_norm1", "dense3", "batch_norm2", "dense4"]
+    assert list(dict.fromkeys(name.split(".")[0] for name in network.shapes)) == names
+    assert list(network.shapes)[4:8] == [
+        f"batch_norm1.{name}" for name in ("weight", "bias", "running_mean", "running_var")
+    ]
+    assert network.shapes["dense3.weight"] == (3, 4) and network.classes == 2
+    assert network.parameters == 24 + 15 + 6 + 16 + 8 + 10  # running means and variances are not trained
 
 
 def test_probabilities_of_batches_and_of_none() -> None:
@@ -205,12 +335,27 @@ def test_probabilities_of_batches_and_of_none() -> None:
     assert probabilities(model, x[:0]).shape == (0, 3)
 
 
-def test_attention_rows_sum_to_one() -> None:
-    model = random_model(OTHER_NETWORKS["attention, 3 heads"])
-    maps = model.attention(model.tokens(np.random.default_rng(1).random((2, model.inputs))))
-    assert maps.shape == (2, 3, 6, 6)
-    np.testing.assert_allclose(maps.sum(axis=3), 1, atol=1e-12)
-    assert not np.allclose(maps[:, 0], maps[:, 1])
+def test_attention_rows_sum_to_one_in_every_layer() -> None:
+    model = random_model(OTHER_NETWORKS["transformer"])
+    x = np.random.default_rng(1).random((2, *model.shape))
+    inputs = inputs_of(model.steps, x)
+    maps = [s.layer.weights(tokens, s) for s, tokens in inputs if isinstance(s.layer, Attention)]
+    assert [each.shape for each in maps] == [(2, 3, 6, 6)] * 2
+    np.testing.assert_allclose(np.sum(maps, axis=4), 1, atol=1e-12)
+    assert not np.allclose(maps[0], maps[1]) and not np.allclose(maps[0][:, 0], maps[0][:, 1])
+
+
+@pytest.mark.parametrize("program", ["mnist_mlp", "mnist_cnn", "mnist_attention_pool"])
+def test_program(program: str) -> None:
+    """As the file says, or the one that the layers are most like."""
+    chains = {
+        "mnist_mlp": (Dense(10),),
+        "mnist_cnn": (Residual((Conv(1, 3), Relu())), Dense(10)),
+        "mnist_attention_pool": (Conv(4, 3), Patches(2, 4), Attention(1), Mean()),
+    }
+    network = Model(input=(4, 4), layers=chains[program])
+    assert network.program == program
+    assert replace(network, metadata={"program": "mine"}).program == "mine"
 
 
 def test_softmax_of_large_values() -> None:

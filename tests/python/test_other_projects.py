@@ -12,8 +12,10 @@ PROJECT = """
 cmake_minimum_required(VERSION 3.22)
 project(mine LANGUAGES CXX)
 {use}
-add_executable(mine mine.cpp)
-target_link_libraries(mine PRIVATE nn::nn)
+foreach(program mine layer)
+  add_executable(${{program}} ${{program}}.cpp)
+  target_link_libraries(${{program}} PRIVATE nn::nn)
+endforeach()
 """
 
 
@@ -28,6 +30,7 @@ def project(folder: Path, use: str) -> Path:
     (folder / "CMakeLists.txt").write_text(PROJECT.format(use=use))
     example = (ROOT / "README.md").read_text().split("```cpp\n")[-1].split("```")[0]
     (folder / "mine.cpp").write_text(example)
+    (folder / "layer.cpp").write_bytes((ROOT / "tests" / "example_layer.cpp").read_bytes())
     return folder
 
 
@@ -41,6 +44,8 @@ def test_installed_it_is_found(tmp_path: Path) -> None:
     assert float(re.fullmatch(r"test accuracy: ([\d.]+) %\n", said)[1]) > 95
     evaluated = run(BUILD / "mnist_mlp", "evaluate", "example.safetensors", "--data-dir", DATA, cwd=tmp_path)
     assert said.split()[2] in evaluated
+    said = run(mine / "build" / "layer", DATA, cwd=tmp_path)  # one that ours do not know
+    assert re.fullmatch(r"the resumed run has the same weights\ntest accuracy: 9[45][.\d]+ % of dense 64, swish, .*\n", said)
     for arguments, found in [([], "data"), ([tmp_path / "none"], str(tmp_path / "none"))]:
         done = subprocess.run([mine / "build" / "mine", *arguments], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and found in done.stderr

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,9 @@ from drawing.preparation import prepare_ink, prepare_strokes
 from drawing.strokes import PEN
 from drawing.verdict import Verdict
 from drawn_benchmark import doubt_of, drawn_negatives
-from models import Mlp, Model, load_digit_model, load_model, logits
+from models import load_digit_model, load_model, logits
 from models.model import OUTLIERS
+from networks import constant_model
 from recognizer.doubt import THRESHOLD
 from recognizer.recognition import Recognition, recognise
 from robustness.negatives import negative_drawings
@@ -35,21 +35,14 @@ def model(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     args = ["--optimizer", "adam", "--lr", "0.003", "--epochs", 2, "--train-limit", 20000, "--outliers", 0.2]
     done = run_program("mnist_cnn", *args, "--data-dir", DATA, "--log", "log.txt", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "outliers: 4000 drawings that are no digit, class 10\n" in done.stdout
-    assert "-> 11 (softmax)" in done.stdout
+    assert "outliers: 4000 drawings of non-digits, class 10\n" in done.stdout
+    assert ", dense 11 (" in done.stdout
     return folder / "mnist_cnn_model.safetensors"
-
-
-def knowing_outliers(shares: list[float]) -> Model:
-    """Answers with these probabilities, the last one an outlier's, whatever it sees."""
-    network = Mlp(inputs=784, hidden=(), classes=len(shares))
-    tensors = {"W1": np.zeros((784, len(shares)), np.float32), "b1": np.log(shares).astype(np.float32)}
-    return replace(network, tensors=tensors, metadata={"class_names": json.dumps(NAMES)})
 
 
 def test_the_file_says_which_class_is_of_outliers(model: Path) -> None:
     network = load_digit_model(model)
-    assert (network.classes, network.answers, network.class_names) == (11, 10, NAMES)
+    assert (network.classes, network.known_classes, network.class_names) == (11, 10, NAMES)
 
 
 def test_the_network_knows_negatives_of_other_kinds(model: Path) -> None:
@@ -63,7 +56,7 @@ def test_the_network_knows_negatives_of_other_kinds(model: Path) -> None:
     assert np.mean(real.confidence(network) < 0.4) < 0.06
 
 
-def test_the_model_for_drawn_digits_answers_what_is_a_digit(drawing_model: Path) -> None:
+def test_the_model_for_drawn_digits_accepts_what_is_a_digit(drawing_model: Path) -> None:
     """Of 220 pictures and 180 drawings in strokes that are no digit next to none, of 10,000 digits 98 %."""
     digits, _ = read_dataset(DATA, "t10k")
     doubt = doubt_of(
@@ -72,7 +65,7 @@ def test_the_model_for_drawn_digits_answers_what_is_a_digit(drawing_model: Path)
         drawn_negatives(digits, seed=1),
     )
     assert {form: len(asked) for form, asked in doubt.negatives.items()} == {"pictures": 220, "strokes": 180}
-    assert sum(doubt.answered(THRESHOLD).values()) <= 2
+    assert sum(doubt.accepted(THRESHOLD).values()) <= 2
     assert doubt.false_alarms(THRESHOLD) <= 0.02
 
 
@@ -107,16 +100,16 @@ def test_predict_and_the_recognizer_say_the_same(model: Path, tmp_path: Path) ->
 
 def test_recognition_of_an_outlier() -> None:
     one = prepare_strokes(ONE, PEN)
-    found = recognise(knowing_outliers([0.01, 0.3, *[0.01] * 8, 0.61]), one)
-    assert (found.verdict, found.label, found.answer) == (
+    found = recognise(constant_model([0.01, 0.3, *[0.01] * 8, 0.61], NAMES), one)
+    assert (found.verdict, found.label, found.prediction) == (
         Verdict.NOT_ONE_DIGIT,
         None,
         "not a single digit",
     )
     assert found.describe() == "not a single digit: 1 (30.0 %), 0 (1.0 %), 2 (1.0 %)"
     assert [name for name, _ in found.likeliest(11)] == [*"1023456789"]
-    assert recognise(knowing_outliers([0.01, 0.5, *[0.01] * 8, 0.41]), one).answer == "1"
-    assert recognise(knowing_outliers([0.01, 0.38, *[0.03] * 8, 0.37]), one).answer == "not sure"
+    assert recognise(constant_model([0.01, 0.5, *[0.01] * 8, 0.41], NAMES), one).prediction == "1"
+    assert recognise(constant_model([0.01, 0.38, *[0.03] * 8, 0.37], NAMES), one).prediction == "not sure"
 
 
 def test_evaluate_and_report_know_the_class(model: Path, tmp_path: Path) -> None:

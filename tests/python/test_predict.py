@@ -13,7 +13,8 @@ from common.idx import read_dataset
 from conftest import Run
 from drawing.picture_ink import read_ink
 from drawing.preparation import prepare_ink
-from models import Cnn, Mlp, load_model, probabilities, save_model
+from models import Model, load_model, probabilities, save_model
+from models.old_networks import cnn, mlp
 from networks import random_model
 from recognizer.doubt import THRESHOLD
 from recognizer.recognition import describe_picture
@@ -212,11 +213,11 @@ def test_raw(runs: dict[str, Run], digits: tuple[np.ndarray, np.ndarray], pictur
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        (Cnn(height=12, width=9, filters=3, kernel=5, classes=4), "12 x 9 pixels"),
-        (Mlp(inputs=108, hidden=(), classes=4), "108 pixels"),
+        (cnn((12, 9), 3, 5, 4), "12 x 9 pixels"),
+        (mlp(108, [], 4), "108 pixels"),
     ],
 )
-def test_networks_of_other_sizes(network: Cnn | Mlp, expected: str, pictures: Path, tmp_path: Path) -> None:
+def test_networks_of_other_sizes(network: Model, expected: str, pictures: Path, tmp_path: Path) -> None:
     """Their pictures are taken as they are."""
     model = random_model(network)
     save_model(tmp_path / "model.safetensors", model)
@@ -265,7 +266,7 @@ def test_bad_models(pictures: Path, tmp_path: Path) -> None:
     assert said("text.bin").startswith("text.bin: not a model file, or cut short")
     assert said(".") == ".: not a regular file"
     write_mlp(tmp_path / "huge.bin", weight=3e38)
-    assert said("huge.bin") == "huge.bin: answers with something that is no number, expected a trained model"
+    assert said("huge.bin") == "huge.bin: its predictions are NaN or infinite, expected a trained model"
 
 
 @pytest.mark.parametrize(

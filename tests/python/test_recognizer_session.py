@@ -1,7 +1,6 @@
-"""What the recognizer does, without its window: answers, models, pictures, samples."""
+"""What the recognizer does, without its window: predictions, models, pictures, samples."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,10 @@ from drawing.preparation import Prepared, prepare_strokes
 from drawing.strokes import PEN, Content
 from drawing.ten_digits import digit_strokes
 from drawing.verdict import Verdict
-from models import AttentionPool, Mlp, Model, load_model, save_model
-from networks import random_model
+from models import Model, load_model, save_model
+from models.attention_maps import attention_maps
+from models.old_networks import attention_pool
+from networks import constant_model, random_model
 from recognizer.recognition import recognise
 from recognizer.samples import EXPECTED, read_drawing, save_sample
 from recognizer.session import Session, models_in
@@ -24,13 +25,6 @@ from support import run_tool, write_mlp
 
 ONE = [[(140.0, 40.0), (138.0, 240.0)]]
 GARMENTS = ["T-shirt/top", "..", "Bag", "a", "b", "c", "d", "e", "f", "g"]
-
-
-def constant_model(shares: list[float], names: list[str] | None = None) -> Model:
-    """Answers with these probabilities, whatever it sees."""
-    network = Mlp(inputs=784, hidden=(), classes=len(shares))
-    tensors = {"W1": np.zeros((784, len(shares)), np.float32), "b1": np.log(shares).astype(np.float32)}
-    return replace(network, tensors=tensors, metadata={"class_names": json.dumps(names)} if names else {})
 
 
 def session_of(*models: Model, threshold: float = 0.4) -> Session:
@@ -41,12 +35,12 @@ SURE = constant_model([0.001, 0.9, 0.05, 0.02, 0.014, 0.01, 0.002, 0.001, 0.001,
 UNSURE = constant_model([0.19, 0.08, 0.08, 0.30, 0.25, 0.02, 0.02, 0.02, 0.02, 0.02])
 
 
-def test_answers_in_words() -> None:
+def test_predictions_in_words() -> None:
     one = prepare_strokes(ONE, PEN)
     sure, unsure = recognise(SURE, one), recognise(UNSURE, one)
-    assert (sure.label, sure.answer) == (1, "1")
+    assert (sure.label, sure.prediction) == (1, "1")
     assert sure.describe() == "1 (90.0 %), then 2 (5.0 %), 3 (2.0 %)"
-    assert (unsure.label, unsure.answer) == (None, "not sure")
+    assert (unsure.label, unsure.prediction) == (None, "not sure")
     assert unsure.describe() == "not sure: 3 (30.0 %), 4 (25.0 %), 0 (19.0 %)"
     assert recognise(UNSURE, one, threshold=0.29).label == 3
 
@@ -59,20 +53,20 @@ def test_equal_probabilities_come_in_the_order_of_the_classes() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.NOTHING, Verdict.TOO_SMALL, Verdict.NOT_ONE_DIGIT])
 def test_a_network_is_not_asked_about_what_is_no_digit(verdict: Verdict) -> None:
     recognition = recognise(SURE, Prepared(np.zeros((28, 28)), verdict))
-    assert recognition.describe() == recognition.answer == verdict.value
+    assert recognition.describe() == recognition.prediction == verdict.value
     assert recognition.label is None and recognition.probabilities is None and recognition.likeliest(3) == []
 
 
 def test_names_of_classes() -> None:
     shares = [0.9, *[0.1 / 9] * 9]
-    assert recognise(constant_model(shares, GARMENTS), prepare_strokes(ONE)).answer == "T-shirt/top"
+    assert recognise(constant_model(shares, GARMENTS), prepare_strokes(ONE)).prediction == "T-shirt/top"
 
 
 def test_attention_is_the_model_s_own() -> None:
-    network = AttentionPool(height=28, width=28, patch=7, d_model=6, ff_dim=5, heads=2, classes=10)
-    model, one = random_model(network), prepare_strokes(ONE, PEN)
+    model = random_model(attention_pool((28, 28), 7, 6, 5, 10, heads=2))
+    one = prepare_strokes(ONE, PEN)
     looked_at = recognise(model, one).attention()
-    weights = model.attention(model.tokens(one.picture.reshape(1, -1)))[0]  # (heads, query, patch)
+    weights = attention_maps(model, one.picture).weights  # (heads, query, patch)
     by_hand = 16 * np.mean([weights[head, query, 6] for head in range(2) for query in range(16)])
     assert looked_at.shape == (4, 4) and looked_at.mean() == pytest.approx(1)
     assert looked_at[1, 2] == pytest.approx(by_hand)
@@ -83,12 +77,12 @@ def test_attention_is_the_model_s_own() -> None:
 def test_session_asks_one_model_or_two() -> None:
     session = session_of(SURE, UNSURE)
     session.drawing.put(Content(ONE))
-    assert [answer.answer for answer in session.question().answers()] == ["1"]
+    assert [each.prediction for each in session.question().recognitions()] == ["1"]
     session.compare(True)
-    assert [answer.answer for answer in session.question().answers()] == ["1", "not sure"]
+    assert [each.prediction for each in session.question().recognitions()] == ["1", "not sure"]
     session.choose(1, Path("0.bin"))
     session.choose(0, Path("1.bin"))
-    assert [answer.answer for answer in session.question().answers()] == ["not sure", "1"]
+    assert [each.prediction for each in session.question().recognitions()] == ["not sure", "1"]
     session.compare(False)
     assert session.asked == [Path("1.bin")]
 
@@ -105,13 +99,14 @@ def test_a_question_stays_when_the_drawing_goes_on() -> None:
     before = session.question()
     session.drawing.move(140, 240)
     session.drawing.release()
-    assert [question.answers()[0].answer for question in (before, session.question())] == ["too small", "1"]
+    recognitions = [question.recognitions()[0] for question in (before, session.question())]
+    assert [each.prediction for each in recognitions] == ["too small", "1"]
 
 
 def test_a_click_with_a_trembling_hand_is_too_small() -> None:
     session = session_of(SURE)
     session.drawing.put(Content([[(5, 5), (5 + PEN - 1, 5)]]))
-    assert session.question().answers()[0].answer == "too small"
+    assert session.question().recognitions()[0].prediction == "too small"
 
 
 def test_models_of_a_folder(tmp_path: Path) -> None:
@@ -132,7 +127,7 @@ def test_open_model(tmp_path: Path) -> None:
         save_model(path, model)
         session.open_model(path)
     session.drawing.put(Content(ONE))
-    assert session.asked == [path] and session.question().answers()[0].answer == "1"
+    assert session.asked == [path] and session.question().recognitions()[0].prediction == "1"
 
 
 def test_open_a_picture(runs: dict[str, Run], tmp_path: Path) -> None:
@@ -141,8 +136,8 @@ def test_open_a_picture(runs: dict[str, Run], tmp_path: Path) -> None:
     Image.fromarray(grey).save(tmp_path / "one.png")
     session = session_of(load_model(runs["mnist_cnn"].model))
     session.open_drawing(tmp_path / "one.png")
-    (recognition,) = session.question().answers()
-    assert session.drawing.strokes == [] and recognition.answer == "1"
+    (recognition,) = session.question().recognitions()
+    assert session.drawing.strokes == [] and recognition.prediction == "1"
     with pytest.raises(InputError, match="no such file"):
         session.open_drawing(tmp_path / "none.png")
     assert session.drawing.content.ink is not None
@@ -155,7 +150,7 @@ def test_a_sample_is_what_the_network_sees_and_what_the_hand_did(tmp_path: Path)
     assert path.parent == tmp_path / "samples" / "5"
     assert json.loads(path.with_suffix(".json").read_text())["label"] == "5"
     with Image.open(path) as picture:
-        seen = np.rint(session.question().answers()[0].picture * 255)
+        seen = np.rint(session.question().recognitions()[0].picture * 255)
         np.testing.assert_array_equal(np.asarray(picture), seen)
     reader = session_of(SURE)
     reader.open_drawing(path.with_suffix(".json"))

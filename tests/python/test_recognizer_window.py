@@ -67,7 +67,7 @@ def window(open_window: Opener, models: dict[Path, Model]) -> RecognizerWindow:
 
 
 def draw(window: RecognizerWindow, strokes: Sequence[Stroke]) -> None:
-    """Draws by the mouse, in units of the sheet, and waits for the answer."""
+    """Draws by the mouse, in units of the sheet, and waits for the prediction."""
     scale = window.sheet.side / SHEET
     draw_with_mouse(window.sheet.canvas, [[(x * scale, y * scale) for x, y in stroke] for stroke in strokes])
     window.settle()
@@ -79,9 +79,9 @@ def press(window: RecognizerWindow, *keys: str) -> None:
     window.settle()
 
 
-def answers(window: RecognizerWindow) -> list[str]:
-    """The answers on the screen."""
-    return [panel.answer["text"] for panel in window.panels if panel.frame.winfo_ismapped()]
+def predictions(window: RecognizerWindow) -> list[str]:
+    """The predictions on the screen."""
+    return [panel.prediction["text"] for panel in window.panels if panel.frame.winfo_ismapped()]
 
 
 def texts(canvas: tk.Canvas) -> list[str]:
@@ -95,17 +95,17 @@ def test_recognises_drawn_digits(open_window: Opener, drawing_model: Path) -> No
     for place in PLACES:
         for digit in range(10):
             draw(window, digit_strokes(digit, *place))
-            if answers(window) != [str(digit)]:
+            if predictions(window) != [str(digit)]:
                 wrong.append((digit, place, window.recognitions[0].describe()))
             press(window, "<Delete>")
     assert len(wrong) <= 3, wrong
 
 
-def test_what_is_shown_of_an_answer(window: RecognizerWindow) -> None:
+def test_what_is_shown_of_a_prediction(window: RecognizerWindow) -> None:
     draw(window, digit_strokes(0, *PLACES[0]))
     panel, recognition = window.panels[0], window.recognitions[0]
     shares = recognition.probabilities
-    assert answers(window) == ["0"] and panel.answer["foreground"] == ACCENT
+    assert predictions(window) == ["0"] and panel.prediction["foreground"] == ACCENT
     assert texts(panel.bars)[::2] == [str(digit) for digit in range(10)]
     assert texts(panel.bars)[1::2] == [f"{share:.0%}" for share in shares]
     second, third = shares.argsort()[-2:-4:-1]
@@ -117,12 +117,12 @@ def test_what_is_shown_of_an_answer(window: RecognizerWindow) -> None:
 
 
 def test_nothing_too_small_not_a_digit_not_sure(window: RecognizerWindow) -> None:
-    assert answers(window) == ["nothing drawn"] and texts(window.sheet.canvas) == ["draw a digit"]
+    assert predictions(window) == ["nothing drawn"] and texts(window.sheet.canvas) == ["draw a digit"]
     draw(window, [[(140, 140)]])
-    assert answers(window) == ["too small"]
+    assert predictions(window) == ["too small"]
     draw(window, SCRIBBLE)
     panel = window.panels[0]
-    assert answers(window) == ["not a single digit"] and panel.answer["foreground"] == FAINT
+    assert predictions(window) == ["not a single digit"] and panel.prediction["foreground"] == FAINT
     assert texts(panel.bars) == [str(digit) for digit in range(10)] and panel.top_three["text"] == ""
 
 
@@ -130,7 +130,7 @@ def test_not_sure(open_window: Opener, tmp_path: Path) -> None:
     """A network without a preference."""
     window = open_window({Path("even"): load_model(write_mlp(tmp_path / "even.bin"))})
     draw(window, digit_strokes(3, *PLACES[0]))
-    assert answers(window) == ["not sure"]
+    assert predictions(window) == ["not sure"]
     assert window.panels[0].top_three["text"] == "0  10.0 %     1  10.0 %     2  10.0 %"
 
 
@@ -140,9 +140,9 @@ def test_predicts_while_the_mouse_moves(window: RecognizerWindow) -> None:
     for y in range(50, 240, 10):
         canvas.event_generate("<B1-Motion>", x=round(140 * scale), y=round(y * scale))
     window.settle()
-    assert answers(window) == ["1"]
+    assert predictions(window) == ["1"]
     press(window, "<Control-z>")
-    assert answers(window) == ["nothing drawn"]
+    assert predictions(window) == ["nothing drawn"]
 
 
 def test_drawing_does_not_wait_for_the_network(
@@ -161,10 +161,10 @@ def test_drawing_does_not_wait_for_the_network(
     time.sleep(2 * DELAY / 1000)
     window.root.update()  # the network is asked
     draw_with_mouse(window.sheet.canvas, SCRIBBLE)
-    assert answers(window) == ["nothing drawn"]
+    assert predictions(window) == ["nothing drawn"]
     drawn.set()
     window.settle()
-    assert answers(window) == ["not a single digit"]
+    assert predictions(window) == ["not a single digit"]
 
 
 @pytest.mark.parametrize("place", [(0, 0), (140, 140), (SHEET, SHEET), (0, SHEET)])
@@ -187,18 +187,18 @@ def test_undo_redo_clear(window: RecognizerWindow) -> None:
     one = window.sheet.ink.copy()
     draw(window, SCRIBBLE)
     press(window, "<Control-z>")
-    assert answers(window) == ["1"]
+    assert predictions(window) == ["1"]
     np.testing.assert_allclose(window.sheet.ink, one)
     press(window, "<Control-y>")
-    assert answers(window) == ["not a single digit"]
+    assert predictions(window) == ["not a single digit"]
     window.buttons["Undo"].invoke()
     window.buttons["Clear"].invoke()
     window.settle()
-    assert answers(window) == ["nothing drawn"] and not window.sheet.ink.any()
+    assert predictions(window) == ["nothing drawn"] and not window.sheet.ink.any()
     window.buttons["Undo"].invoke()
     window.buttons["Redo"].invoke()
     press(window, "<Control-z>")
-    assert answers(window) == ["1"]
+    assert predictions(window) == ["1"]
 
 
 def test_the_pen_is_for_the_eye_only(window: RecognizerWindow) -> None:
@@ -215,24 +215,24 @@ def test_the_pen_is_for_the_eye_only(window: RecognizerWindow) -> None:
 def test_next_model_and_list_of_models(window: RecognizerWindow) -> None:
     panel = window.panels[0]
     assert panel.models["values"] == ("mnist_cnn", "mnist_attention_pool")
-    assert panel.models.get() == "mnist_cnn" and panel.summary["text"].startswith("CNN")
+    assert panel.models.get() == "mnist_cnn" and panel.summary["text"].startswith("conv")
     press(window, "<m>")
-    assert panel.models.get() == "mnist_attention_pool" and panel.summary["text"].startswith("attention")
+    assert panel.models.get() == "mnist_attention_pool" and panel.summary["text"].startswith("patches")
     panel.models.current(0)
     panel.models.event_generate("<<ComboboxSelected>>")
     window.settle()
-    assert panel.summary["text"].startswith("CNN")
+    assert panel.summary["text"].startswith("conv")
 
 
 def test_compare_side_by_side(window: RecognizerWindow) -> None:
     draw(window, digit_strokes(1, *PLACES[0]))
-    assert len(answers(window)) == 1
+    assert len(predictions(window)) == 1
     press(window, "<c>")
-    assert [answer.answer for answer in window.recognitions] == answers(window)
+    assert [each.prediction for each in window.recognitions] == predictions(window)
     assert [panel.models.get() for panel in window.panels] == ["mnist_cnn", "mnist_attention_pool"]
     assert window.panels[0].frame.winfo_rootx() < window.panels[1].frame.winfo_rootx()
     press(window, "<c>")
-    assert len(answers(window)) == len(window.recognitions) == 1
+    assert len(predictions(window)) == len(window.recognitions) == 1
 
 
 def test_attention_overlay(window: RecognizerWindow) -> None:
@@ -265,12 +265,12 @@ def test_open_a_picture(window: RecognizerWindow, tmp_path: Path, monkeypatch: p
     choose_file(monkeypatch, tmp_path / "one.png")
     press(window, "<Control-o>")
     side = window.sheet.side
-    assert answers(window) == ["1"]
+    assert predictions(window) == ["1"]
     assert window.sheet.ink[side // 2, side // 2] > 0.5 and window.sheet.ink[side // 2, 5] == 0
     for name, said in (("", ""), (tmp_path / "none.png", "no such file or directory, expected a PNG")):
         choose_file(monkeypatch, name)
         press(window, "<Control-o>")
-        assert answers(window) == ["1"] and said in window.status["text"]
+        assert predictions(window) == ["1"] and said in window.status["text"]
     draw(window, [[(20, 20), (60, 20)]])  # takes the picture's place
     assert window.sheet.ink[side // 2, side // 2] == 0 and window.sheet.ink.max() == 1
 
@@ -279,7 +279,7 @@ def test_open_a_model(window: RecognizerWindow, tmp_path: Path, monkeypatch: pyt
     choose_file(monkeypatch, write_mlp(tmp_path / "new.bin"))
     press(window, "<Control-l>")
     assert window.panels[0].models.get() == str(tmp_path / "new.bin")
-    assert window.panels[0].summary["text"] == "MLP 784-3-10"
+    assert window.panels[0].summary["text"] == "dense 3, relu, dense 10"
     for name, said in ((tmp_path / "none.bin", "no such file, expected a trained model"), ("", "")):
         choose_file(monkeypatch, name)
         window.buttons["Model ..."].invoke()
@@ -329,7 +329,7 @@ def test_any_size_of_window(size: tuple[int, int] | str, window: RecognizerWindo
     assert bars.bbox("all")[2] <= bars.winfo_width() and bars.bbox("all")[3] <= bars.winfo_height()
     press(window, "<Delete>")
     draw(window, digit_strokes(0, *PLACES[0]))
-    assert answers(window) == ["0"]
+    assert predictions(window) == ["0"]
     np.testing.assert_allclose(window.recognitions[0].probabilities, before, atol=0.05)
 
 
@@ -342,7 +342,7 @@ def test_any_resolution(open_window: Opener, models: dict[Path, Model]) -> None:
     assert heights[1] == pytest.approx(2 * heights[0], abs=3)
     for window in (small, large):
         draw(window, digit_strokes(0, *PLACES[0]))
-        assert answers(window) == ["0"]
+        assert predictions(window) == ["0"]
 
 
 def test_main_opens_the_window(

@@ -10,19 +10,37 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from common.errors import InputError
 from common.idx import read_dataset
 from conftest import Run
+from evaluation.figures import draw_inside, first_weights
 from evaluation.page import page as html_of
-from models import AttentionPool, Cnn, Mlp, load_model, probabilities, save_model
+from figures.style import LIGHT
+from models import Model, load_model, probabilities, save_model
+from models.chain import Layer
+from models.layers import (
+    Attention,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAvgPool,
+    MaxPool,
+    Mean,
+    Patches,
+    Relu,
+    Residual,
+)
+from models.old_networks import attention_pool, cnn, mlp
 from networks import random_model
 from report import make_report
 from support import DATA, GOOD_LOG, error_line, random_images, run_tool, small_mnist, write_idx, write_mlp
 
 PROGRAM = "report"
-ATTENTION = AttentionPool(height=28, width=28, patch=7, d_model=4, ff_dim=3, classes=10)
+ATTENTION = attention_pool((28, 28), 7, 4, 3, 10)
+MAPS = "Attention, mean of heads and queries"
 VOID = {"meta", "img", "source", "br"}
 
 
@@ -81,8 +99,8 @@ def test_page(program: str, runs: dict[str, Run], tmp_path: Path) -> None:
     page = make(tmp_path, runs[program].model, "--data-dir", data, "--log", runs[program].log)
     images, labels = read_dataset(data, "t10k")
     shares = probabilities(load_model(runs[program].model), images / 255)
-    answers, confidence = shares.argmax(axis=1), shares.max(axis=1)
-    right = answers == labels
+    predictions, confidence = shares.argmax(axis=1), shares.max(axis=1)
+    right = predictions == labels
 
     assert page.texts["accuracy"] == f"{100 * right.mean():.2f} %"
     loss = -np.log(shares[np.arange(len(labels)), labels]).mean()
@@ -93,21 +111,22 @@ def test_page(program: str, runs: dict[str, Run], tmp_path: Path) -> None:
     assert page.texts["calibration-error"] == f"{100 * error:.2f} %"
 
     for digit, row in enumerate(page.tables["classes"][1:]):
-        both = (labels == digit) & (answers == digit)
-        answered, labelled = (answers == digit).sum(), (labels == digit).sum()
-        precision = f"{100 * both.sum() / answered:.2f} %" if answered else "-"
-        recall, f1 = both.sum() / labelled, 2 * both.sum() / (answered + labelled)
+        both = (labels == digit) & (predictions == digit)
+        predicted, labelled = (predictions == digit).sum(), (labels == digit).sum()
+        precision = f"{100 * both.sum() / predicted:.2f} %" if predicted else "-"
+        recall, f1 = both.sum() / labelled, 2 * both.sum() / (predicted + labelled)
         assert row == [str(digit), str(labelled), precision, f"{100 * recall:.2f} %", f"{100 * f1:.2f} %"]
-    label, answer, count = map(int, page.tables["confusions"][1])
-    pairs = {(a, b): ((labels == a) & (answers == b)).sum() for a in range(10) for b in range(10) if a != b}
-    assert count == max(pairs.values()) == pairs[label, answer]
+    label, prediction, count = map(int, page.tables["confusions"][1])
+    others = [(a, b) for a in range(10) for b in range(10) if a != b]
+    pairs = {(a, b): ((labels == a) & (predictions == b)).sum() for a, b in others}
+    assert count == max(pairs.values()) == pairs[label, prediction]
     assert page.tables["metadata"][1] == ["program", program]
 
     digits = [alt for alt in page.alts if alt.startswith("image ")]
     found = [tuple(map(int, re.findall(r"\d+", alt))) for alt in digits]
-    assert found == [(i, labels[i], answers[i]) for i, *_ in found] and len(set(found)) == len(found) > 48
+    assert found == [(i, labels[i], predictions[i]) for i, *_ in found] and len(set(found)) == len(found) > 48
     usual = np.array([shares[labels == digit, digit].mean() for digit in range(10)])
-    suspects = [i for i in np.flatnonzero(~right) if confidence[i] >= usual[answers[i]]]
+    suspects = [i for i in np.flatnonzero(~right) if confidence[i] >= usual[predictions[i]]]
     shown = sorted(suspects, key=lambda i: -confidence[i])[:48]
     assert [i for i, *_ in found][: len(shown)] == shown
     assert f"{len(shown)} of {len(suspects):,}," in (tmp_path / "report.html").read_text()
@@ -132,9 +151,8 @@ def test_page_stands_alone(runs: dict[str, Run], tmp_path: Path) -> None:
 
 def test_without_a_log_there_are_no_curves(tmp_path: Path) -> None:
     page = make(tmp_path, write_mlp(tmp_path / "a.bin"), "--data-dir", small_mnist(tmp_path / "data", 50))
-    assert (
-        "Loss and accuracy by epoch" not in page.alts and "Confusion matrix: labels by answers" in page.alts
-    )
+    assert "Loss and accuracy by epoch" not in page.alts
+    assert "Confusion matrix: labels by predictions" in page.alts
 
 
 def test_without_mistakes_there_is_no_table_of_them(tmp_path: Path) -> None:
@@ -154,7 +172,7 @@ def test_other_data(tmp_path: Path) -> None:
         "options": '{"epochs": 3, "augment": "none"}',
         "note": "<b>",
     }
-    model = random_model(Cnn(height=12, width=12, filters=3, kernel=5, classes=47))
+    model = random_model(cnn((12, 12), 3, 5, 47))
     save_model(tmp_path / "a.safetensors", replace(model, metadata=metadata))
     page = make(tmp_path, "a.safetensors", "--data-dir", data)
     assert [row[0] for row in page.tables["classes"][1:]] == names
@@ -167,7 +185,7 @@ def test_other_data(tmp_path: Path) -> None:
 
 def test_class_names_are_no_formulas(tmp_path: Path) -> None:
     metadata = {"class_names": json.dumps([rf"$\bad{i}$" for i in range(10)])}
-    for network in (Mlp(inputs=784, hidden=(), classes=10), ATTENTION):
+    for network in (mlp(784, [], 10), ATTENTION):
         save_model(tmp_path / "a.safetensors", replace(random_model(network), metadata=metadata))
         html_of(make_report(tmp_path / "a.safetensors", small_mnist(tmp_path / "data", 30)))
 
@@ -194,9 +212,46 @@ def test_the_page_replaces_nothing_that_is_read(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("layers", "titles"),
+    [
+        ((Flatten(), Dense(50), Dense(10)), ["First-layer weights of the 36 strongest of 50 units"]),
+        ((MaxPool(2), Dense(10)), ["First-layer weights of the 10 strongest of 10 units"]),
+        ((Residual((Conv(5, 3), Relu(), Conv(1, 3))), Dense(10)), ["The 5 filters of the first layer"]),
+        ((Patches(7, 4), Residual((Attention(2, True),)), Mean(), Dense(10)), [MAPS]),
+        (
+            (Conv(4, 3, 1, True), Patches(13, 4), Attention(2), Mean(), Dense(10)),
+            ["The 4 filters of the first layer", MAPS],
+        ),
+        ((GlobalAvgPool(), Dense(10)), []),
+    ],
+)
+def test_inside_the_network(layers: tuple[Layer, ...], titles: list[str]) -> None:
+    """First-layer weights on pixels, and attention, of whatever chain has them."""
+    model = random_model(Model(input=(28, 28), layers=layers))
+    images = np.random.default_rng(1).random((4, 28, 28))
+    figure = Figure(layout="constrained")
+    draw_inside(figure, model, images, list("0123"), LIGHT)
+    figure.draw_without_rendering()
+    axes = [axes for part in figure.subfigs for axes in part.axes]
+    assert [one.get_title(loc="left") for one in axes if one.get_title(loc="left")] == titles
+    assert bool(titles) != any("nothing to draw" in text.get_text() for text in figure.texts)
+
+
+def test_weights_of_the_first_layer() -> None:
+    """Of a dense layer the strongest units first, as pictures; of a convolution each filter."""
+    model = random_model(mlp(6, [(3, "relu", 0)], 2))
+    model.tensors["dense1.weight"][:] = np.arange(6)[:, None] * [1, 3, 2]
+    tiles, _ = first_weights(model, (2, 3))
+    assert tiles.tolist() == [[[0, 3, 6], [9, 12, 15]], [[0, 2, 4], [6, 8, 10]], [[0, 1, 2], [3, 4, 5]]]
+    model = random_model(cnn((4, 4), 2, 3, 2))
+    np.testing.assert_array_equal(first_weights(model, (4, 4))[0], model.tensors["conv1.weight"][:, 0])
+    assert first_weights(random_model(ATTENTION), (28, 28)) is None
+
+
 @pytest.mark.parametrize("options", ["{", "[]", "[" * 100_000])
 def test_settings_of_another_form_are_left_out(options: str, tmp_path: Path) -> None:
-    model = replace(random_model(Mlp(inputs=784, hidden=(), classes=10)), metadata={"options": options})
+    model = replace(random_model(mlp(784, [], 10)), metadata={"options": options})
     save_model(tmp_path / "a.safetensors", model)
     text = html_of(make_report(tmp_path / "a.safetensors", small_mnist(tmp_path / "data", 30)))
     assert 'id="metadata"' in text and 'id="settings"' not in text
@@ -209,13 +264,13 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
         return str(caught.value)
 
     model, small = write_mlp(tmp_path / "a.bin"), write_mlp(tmp_path / "small.bin", inputs=9)
-    expected = "9 pixels an image, as the network takes (MLP 9-3-10)"
+    expected = "9 pixels an image, as the network takes (dense 3, relu, dense 10)"
     assert said(small) == f"{DATA}: images of 28 x 28 pixels, expected {expected}"
     five = write_mlp(tmp_path / "five.bin", outputs=5)
-    assert said(five) == f"{DATA}: the label 9, expected labels from 0 to 4, as the network answers"
+    assert said(five) == f"{DATA}: the label 9, expected labels from 0 to 4, as the network predicts"
     wide = tmp_path / "wide.safetensors"
-    save_model(wide, random_model(Cnn(height=14, width=56, filters=1, kernel=3, classes=10)))
-    expected = "14 x 56 pixels an image, as the network takes (CNN, 1 filters 3x3)"
+    save_model(wide, random_model(cnn((14, 56), 1, 3, 10)))
+    expected = "14 x 56 pixels an image, as the network takes (conv 1 3x3, relu, max-pool 2, dense 10)"
     assert said(wide) == f"{DATA}: images of 28 x 28 pixels, expected {expected}"
     assert said(model, Path("none")).startswith("none: no such folder, expected t10k-images")
     names = tmp_path / "names.txt"

@@ -8,7 +8,7 @@ import pytest
 
 from common.idx import read_dataset
 from conftest import Run
-from models import AttentionPool, load_model, save_model
+from models import load_model, save_model
 from report import make_report
 from support import DATA, run_program, run_tool, write_idx
 
@@ -22,7 +22,6 @@ def folder(runs: dict[str, Run], tmp_path: Path) -> Path:
         write_idx(tmp_path / name / "t10k-images-idx3-ubyte", values)
         write_idx(tmp_path / name / "t10k-labels-idx1-ubyte", labels[:60])
     model = load_model(runs["mnist_attention_pool"].model)
-    assert isinstance(model, AttentionPool)
     save_model(tmp_path / "upright.safetensors", model)
     save_model(tmp_path / "turned.safetensors", replace(model, metadata={"options": '{"transpose":true}'}))
     return tmp_path

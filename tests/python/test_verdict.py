@@ -14,7 +14,7 @@ from drawing.verdict import Verdict, judge
 from robustness.negatives import Negative, negative_drawings
 from support import DATA
 
-MOST_FALSE_ALARMS = 0.005
+MAX_FALSE_ALARMS = 0.005
 LEAST_FOUND = {  # of the drawings of a kind; what is left is for the network's own doubt
     "empty": 1,
     "dot": 1,
@@ -39,7 +39,7 @@ def negatives() -> list[Negative]:
 def test_real_digits_are_digits(part: str) -> None:
     images = read_images(find(DATA, f"{part}-images", 3))[:10_000]
     verdicts = [prepare_ink(image / 255).verdict for image in images]
-    assert np.mean([verdict is not Verdict.DIGIT for verdict in verdicts]) <= MOST_FALSE_ALARMS
+    assert np.mean([verdict is not Verdict.DIGIT for verdict in verdicts]) <= MAX_FALSE_ALARMS
 
 
 @pytest.mark.parametrize("digit", range(10))

@@ -17,15 +17,23 @@ from common.idx import read_dataset
 from conftest import Run
 from drawing.picture_ink import read_ink
 from drawing.preparation import prepare_ink
-from models import AttentionPool, load_model, save_model
-from models.attention_maps import AttentionMaps, attention_maps
+from figures.attention import draw_map
+from models import Model, load_model, save_model
+from models.attention_maps import AttentionMaps, attention_layers, attention_maps
+from models.layers import Attention, Conv, Dense, LayerNorm, Mean, Patches, Residual
+from models.old_networks import attention_pool
 from networks import OTHER_NETWORKS, random_model
 from support import DATA, error_line, run_tool, small_mnist, write_mlp
 from visualize_attention import check_places, draw_attention, load_attention_model, read_picture, show
 
 PROGRAM = "visualize_attention"
-TWO_HEADS = AttentionPool(
-    height=28, width=28, patch=7, d_model=8, ff_dim=6, heads=2, position="learned", classes=10
+TWO_HEADS = attention_pool((28, 28), 7, 8, 6, 10, heads=2, position="learned")
+TWO_LAYERS = Model(
+    input=(28, 28),
+    layers=(
+        *(Conv(2, 3, valid=True), Patches(13, 6), Residual((LayerNorm(), Attention(2)))),
+        *(Residual((Residual((LayerNorm(),)), Attention(3, projection=True))), Mean(), Dense(10)),
+    ),
 )
 
 
@@ -49,19 +57,20 @@ def run(folder: Path, *args: object) -> str:
     return result.stdout
 
 
-def attention_by_hand(model: AttentionPool, picture: np.ndarray) -> np.ndarray:
+def attention_by_hand(model: Model, picture: np.ndarray) -> np.ndarray:
     """softmax(q k^T / sqrt(D / N)), one query and one key at a time: (N, S, S)."""
-    t, p, (rows, columns) = model.tensors, model.patch, model.grid
-    patches = [
-        picture[p * r : p * (r + 1), p * c : p * (c + 1)].ravel() for r in range(rows) for c in range(columns)
-    ]
-    tokens = [np.maximum(x @ t["Wp"] + t["bp"] + pos, 0) for x, pos in zip(patches, t["pos"], strict=True)]
-    size, weights = model.d_model // model.heads, np.zeros((model.heads, len(tokens), len(tokens)))
-    for head in range(model.heads):
-        part = slice(head * size, (head + 1) * size)
+    t = model.tensors
+    names = ("query.weight", "query.bias", "key.weight", "key.bias")
+    wq, bq, wk, bk = (t[f"attention1.{name}"] for name in names)
+    patches = [picture[r : r + 7, c : c + 7].ravel() for r in range(0, 28, 7) for c in range(0, 28, 7)]
+    sums = [x @ t["patches1.weight"] + t["patches1.bias"] for x in patches]
+    tokens = [np.maximum(x + place, 0) for x, place in zip(sums, t["position1.table"], strict=True)]
+    weights = np.zeros((2, 16, 16))
+    for head in range(2):
+        part = slice(head * 4, (head + 1) * 4)
         for i, query in enumerate(tokens):
-            q = (query @ t["Wq"] + t["bq"])[part]
-            e = [math.exp(q @ (key @ t["Wk"] + t["bk"])[part] / math.sqrt(size)) for key in tokens]
+            q = (query @ wq + bq)[part]
+            e = [math.exp(q @ (key @ wk + bk)[part] / 2) for key in tokens]
             weights[head, i] = np.array(e) / sum(e)
     return weights
 
@@ -76,7 +85,23 @@ def test_maps_are_the_models_attention() -> None:
         entropy = [-sum(w * math.log2(w) for w in head[4 * row + column]) for head in weights]
         np.testing.assert_allclose(maps.received[:, row, column], received, rtol=1e-5)
         np.testing.assert_allclose(maps.entropy[:, row, column], entropy, rtol=1e-5)
-    assert model.heads == 2 and maps.most_entropy == 4
+    assert maps.max_entropy == 4
+
+
+def test_maps_of_every_attention_layer() -> None:
+    """Also in residuals, and where patches are of a convolution's maps; without queries it is even."""
+    model, picture = random_model(TWO_LAYERS), np.random.default_rng(1).random((28, 28))
+    first, second = attention_maps(model, picture), attention_maps(model, picture, 2)
+    assert (first.weights.shape, second.weights.shape, first.grid) == ((2, 4, 4), (3, 4, 4), (2, 2))
+    assert len(attention_layers(model)) == 2 and len(first.decided_queries(3)) == 3
+    for number, maps in ((1, first), (2, second)):
+        np.testing.assert_allclose(maps.weights.sum(axis=2), 1)
+        zeros = {n: 0 * t for n, t in model.tensors.items() if n.startswith(f"attention{number}.query")}
+        even = replace(model, tensors={**model.tensors, **zeros})
+        np.testing.assert_allclose(attention_maps(even, picture, number).weights, 1 / 4)
+        assert maps.weights.std() > 0.001
+    figure = Figure()
+    draw_map(figure.subplots(), first, first.received[0])
 
 
 def test_decided_queries_have_ink_and_little_entropy() -> None:
@@ -121,7 +146,7 @@ def test_what_is_drawn(folder: Path) -> None:
         for head in range(2):
             row = figure.axes[5 * (2 * i + head) : 5 * (2 * i + head + 1)]
             maps = [axes.images[0].get_array() for axes in row]
-            assert row[0].get_title() == f"{one.answer}, head {head}"
+            assert row[0].get_title() == f"{one.prediction}, head {head}"
             np.testing.assert_array_equal(maps[0], one.maps.picture)
             np.testing.assert_array_equal(maps[1], one.maps.received[head])
             np.testing.assert_array_equal(maps[2], one.maps.entropy[head])
@@ -159,6 +184,9 @@ def test_heads_queries_and_pictures(folder: Path) -> None:
             sizes.append(picture.size)
     assert sizes[0][0] == sizes[1][0] < sizes[2][0] and sizes[0][1] > sizes[1][1] == sizes[2][1]
     run(folder, "two.safetensors", "one.png", "--output", "maps.svg")
+    save_model(folder / "layers.safetensors", random_model(TWO_LAYERS))
+    lines = [run(folder, "layers.safetensors", "one.png", "--layer", n).splitlines()[0] for n in (1, 2)]
+    assert "head 2" not in lines[0] and "head 2" in lines[1]
     assert (folder / "maps.svg").read_bytes().startswith(b"<?xml")
 
 
@@ -168,17 +196,19 @@ def message(function: Callable[..., object], *args: object) -> str:
     return str(caught.value)
 
 
-def test_models_patches_and_heads_that_are_not_there(tmp_path: Path) -> None:
+def test_models_layers_patches_and_heads_that_are_not_there(tmp_path: Path) -> None:
     path = write_mlp(tmp_path / "mlp.bin")
-    expected = "expected a model of mnist_attention_pool"
+    expected = "expected a model with an attention layer, such as mnist_attention_pool's"
     said = message(load_attention_model, path)
-    assert said == f"{path}: a network without attention (MLP 784-3-10), {expected}"
+    assert said == f"{path}: a network without attention (dense 3, relu, dense 10), {expected}"
     for query, text in (((4, 0), "4,0"), ((0, 4), "0,4")):
-        said = message(check_places, TWO_HEADS, [(3, 3), query], None)
+        said = message(check_places, TWO_HEADS, 1, [(3, 3), query], None)
         assert said == f"--query: {text}, expected at most 3,3"
     for head in (2, -1):
-        said = message(check_places, TWO_HEADS, [], head)
+        said = message(check_places, TWO_HEADS, 1, [], head)
         assert said == f"--head: {head}, expected a number from 0 to 1"
+    assert message(check_places, TWO_LAYERS, 3, [], None) == "--layer: 3, expected a number from 1 to 2"
+    assert message(check_places, TWO_LAYERS, 2, [], 3) == "--head: 3, expected a number from 0 to 2"
 
 
 def test_pictures_that_cannot_be_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +223,7 @@ def test_pictures_that_cannot_be_shown(folder: Path, monkeypatch: pytest.MonkeyP
     ]:
         assert message(read_picture, name, TWO_HEADS) == said
     draw_one(folder / "one.png")
-    other = OTHER_NETWORKS["attention, 3 heads"]
+    other = OTHER_NETWORKS["transformer"]
     expected = f"expected 6 x 9 pixels an image, as the network takes ({other.summary})"
     for name, what in (("one.png", "a picture, prepared,"), (f"{images}:1", "an image")):
         assert message(read_picture, name, other) == f"{name}: {what} of 28 x 28 pixels, {expected}"
@@ -214,5 +244,5 @@ def test_errors_are_one_line(folder: Path) -> None:
 
 def test_help(tmp_path: Path) -> None:
     result = run_tool(PROGRAM, "--help", cwd=tmp_path)
-    options = ("--query", "--head", "--output", "--data-dir", "IMAGE")
+    options = ("--layer", "--query", "--head", "--output", "--data-dir", "IMAGE")
     assert result.returncode == 0 and all(option in result.stdout for option in options)

@@ -34,7 +34,7 @@ Image augmented(const Augmenter& augmenter, const Image& in, std::uint64_t key) 
   return out;
 }
 
-// Where the warp takes a pixel's grey from, bends aside.
+// Where the warp takes a pixel's grey from, displacements aside.
 Warp::Vector source(const Warp& w, double x, double y) {
   return {w.origin.x + x * w.per_x.x + y * w.per_y.x, w.origin.y + x * w.per_x.y + y * w.per_y.y};
 }
@@ -92,7 +92,7 @@ TEST_CASE("the result depends on seed and key alone: not on order, threads, or e
   for (const std::size_t threads : {1u, 2u, 3u}) {
     ThreadTeam team(threads);
     Image out(images.size());
-    team.for_blocks(
+    team.parallel_for(
         count, [&](std::size_t i) { augmenter.apply(image(i), i, std::span(out).subspan(i * size, size)); });
     REQUIRE(out == backwards);
   }
@@ -148,15 +148,15 @@ TEST_CASE("each option does what it says, up to its limit") {
   }
 }
 
-TEST_CASE("elastic bends are smooth, as strong as the formula says, and differ from key to key") {
+TEST_CASE("elastic displacements are smooth, as strong as the formula says, and differ from key to key") {
   const double sigma = 4, alpha = 30;
   const Augmenter augmenter(parse_augment("elastic=4:30"), 28, 28, 42);
   double squares = 0, steps = 0, across = 0;
   const std::size_t keys = 2000;
   for (std::uint64_t key = 0; key < keys; ++key) {
     const Warp w = augmenter.warp(key);
-    const double x = augmenter.bend(w, 0, 13, 13), y = augmenter.bend(w, 1, 13, 13);
-    const double step = augmenter.bend(w, 0, 13, 14) - x;
+    const double x = augmenter.displacement(w, 0, 13, 13), y = augmenter.displacement(w, 1, 13, 13);
+    const double step = augmenter.displacement(w, 0, 13, 14) - x;
     squares += x * x + y * y;
     steps += step * step;
     across += x * y;
@@ -167,7 +167,8 @@ TEST_CASE("elastic bends are smooth, as strong as the formula says, and differ f
   CHECK(squares / (2 * n) == Approx(variance).epsilon(0.2));
   CHECK(steps / n == Approx(variance / (2 * sigma * sigma)).epsilon(0.25));  // the blurred field's slope
   CHECK(std::abs(across / n) < 0.1 * variance);
-  CHECK(augmenter.bend(augmenter.warp(1), 0, 5, 5) != augmenter.bend(augmenter.warp(2), 0, 5, 5));
+  CHECK(augmenter.displacement(augmenter.warp(1), 0, 5, 5) !=
+        augmenter.displacement(augmenter.warp(2), 0, 5, 5));
 }
 
 TEST_CASE("--augment is read, and written as it is read") {

@@ -1,12 +1,16 @@
-#include "nn/cli/checkpoint_folder.hpp"
+#include "nn/training/checkpoint_folder.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "catch.hpp"
+#include "nn/core/error.hpp"
+#include "nn/files/atomic_file.hpp"
 #include "temporary_folder.hpp"
 
 using namespace nn;
-using cli::CheckpointFolder;
 using nn::test::contains;
 namespace fs = std::filesystem;
 
@@ -37,7 +41,7 @@ TEST_CASE("what stands in the way of a checkpoint is told") {
   CHECK_NOTHROW(checkpoints.save_epoch(3, true, write));
 
   fs::create_symlink("loop", folder / "loop");
-  CHECK(cli::checkpoint_file(folder / "loop") == folder / "loop");
+  CHECK(checkpoint_file(folder / "loop") == folder / "loop");
   CHECK_THAT(test::error_of([&] { CheckpointFolder(folder / "loop", 1, false); }),
              contains("cannot be written: Too many levels of symbolic links"));
 }
@@ -56,15 +60,34 @@ TEST_CASE("what a killed run has left goes when its folder is used again") {
 }
 
 TEST_CASE("the files that a folder of checkpoints is made of") {
+  CHECK(CheckpointFolder::is_checkpoint("latest.safetensors"));
+  CHECK(CheckpointFolder::is_checkpoint("best.safetensors"));
+  CHECK(CheckpointFolder::is_checkpoint("epoch-000012.safetensors"));
+  CHECK(!CheckpointFolder::is_checkpoint("model.safetensors"));
+  CHECK(!CheckpointFolder::is_checkpoint("epoch-twelve.safetensors"));
+}
+
+TEST_CASE("a folder of checkpoints keeps the newest, the best and the latest") {
   const test::TemporaryFolder folder;
-  const auto is_its_own = [&](const std::string& name) {
-    return CheckpointFolder::writes_to(folder / name, folder.path());
-  };
-  CHECK(is_its_own("latest.safetensors"));
-  CHECK(is_its_own("./best.safetensors"));
-  CHECK(is_its_own("epoch-000012.safetensors"));
-  CHECK(!is_its_own("model.safetensors"));
-  CHECK(!is_its_own("epoch-twelve.safetensors"));
-  CHECK(!is_its_own("other/latest.safetensors"));
-  CHECK(!CheckpointFolder::writes_to("", folder.path()));
+  const std::string path = folder / "run";
+  {
+    const CheckpointFolder checkpoints(path, 2, false);
+    for (std::size_t epoch = 1; epoch <= 4; ++epoch) {
+      checkpoints.save_epoch(epoch, epoch == 2, [&](const std::string& latest) {
+        write_atomically(latest, "epoch " + std::to_string(epoch));
+      });
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path)) names.push_back(entry.path().filename());
+  std::ranges::sort(names);
+  CHECK(names == std::vector<std::string>{"best.safetensors", "epoch-000003.safetensors",
+                                          "epoch-000004.safetensors", "latest.safetensors"});
+  CHECK(test::file_bytes(path + "/best.safetensors") == "epoch 2");
+  CHECK(test::file_bytes(path + "/epoch-000003.safetensors") == "epoch 3");
+  CHECK(test::file_bytes(path + "/latest.safetensors") == "epoch 4");
+  CHECK(checkpoint_file(path) == path + "/latest.safetensors");
+  CHECK_THROWS_WITH(CheckpointFolder(path, 2, false),
+                    contains("holds checkpoints of an earlier run") && contains("--resume"));
+  CHECK_NOTHROW(CheckpointFolder(path, 2, true));
 }

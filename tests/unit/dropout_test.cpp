@@ -14,7 +14,7 @@ constexpr std::size_t kSamples = 200, kUnits = 300;
 // (B, H), 0 or 1 / (1 - rate)
 Floats mask(double rate, std::uint64_t seed, std::uint64_t step, std::size_t layer) {
   Floats m(kSamples * kUnits, 1.0f);
-  Dropout(rate, seed, step, layer).forward(mat(m, kSamples, kUnits), 0, 0);
+  DropoutMask(rate, seed, step, layer).apply(mat(m, kSamples, kUnits), 0);
   return m;
 }
 
@@ -69,32 +69,25 @@ TEST_CASE("dropout's masks have nothing to do with one another") {
 TEST_CASE("dropout of a block is that block of the whole") {
   const Floats whole = mask(0.3, 7, 5, 2);
   Floats parts(whole.size(), 1.0f);
-  const Dropout dropout(0.3, 7, 5, 2);
+  const DropoutMask dropout(0.3, 7, 5, 2);
   const Matrix m = mat(parts, kSamples, kUnits);
   for (const std::size_t first : {std::size_t{0}, std::size_t{64}, std::size_t{193}}) {
     const std::size_t count = (first == 0 ? 64 : first == 64 ? 193 : kUnits) - first;
-    dropout.forward(columns(rows(m, 0, 11), first, count), 0, first);
-    dropout.forward(columns(rows(m, 11, kSamples - 11), first, count), 11, first);
+    dropout.apply(columns(rows(m, 0, 11), first, count), 0, first);
+    dropout.apply(columns(rows(m, 11, kSamples - 11), first, count), 11, first);
   }
   CHECK(parts == whole);
 }
 
-TEST_CASE("dropout backward masks the gradient and gives the values back") {
-  SimpleRng rng(3);
-  const Floats m = mask(0.3, 7, 5, 2), x = test::random_floats(m.size(), 1.0f, rng);
-  Floats y = x, dy(m.size(), 2.0f);
-  const Dropout dropout(0.3, 7, 5, 2);
-  dropout.forward(mat(y, kSamples, kUnits), 0, 0);
-  for (std::size_t i = 0; i < m.size(); ++i) REQUIRE(y[i] == m[i] * x[i]);
-  dropout.backward(mat(y, kSamples, kUnits), mat(dy, kSamples, kUnits), 0, 0);
-  for (std::size_t i = 0; i < m.size(); ++i) {
-    REQUIRE(dy[i] == 2 * m[i]);
-    REQUIRE(y[i] == Approx(m[i] == 0 ? 0.0f : x[i]).epsilon(1e-6));
-  }
-}
-
 TEST_CASE("dropout does nothing at inference, nor at rate 0") {
-  const Floats ones(kSamples * kUnits, 1.0f);
-  CHECK(mask(0.9, 42, 0, 0) == ones);
-  CHECK(mask(0.0, 42, 1, 0) == ones);
+  ThreadTeam team(1);
+  const Floats x(kSamples * kUnits, 1.0f);
+  const auto made = [&](double rate, bool training) {
+    Floats y(x.size());
+    Dropout(rate).forward(mat(x, kSamples, kUnits), mat(y, kSamples, kUnits), {team, training, 1});
+    return y;
+  };
+  CHECK(made(0.9, false) == x);
+  CHECK(made(0.0, true) == x);
+  CHECK(made(0.9, true) != x);
 }

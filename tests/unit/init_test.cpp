@@ -12,7 +12,7 @@ namespace {
 Tensor drawn(Init init, std::size_t in, std::size_t out, std::uint64_t seed = 42) {
   Tensor w("W", {in, out});
   SimpleRng rng(seed);
-  draw_weights(w, init, rng);
+  draw_weights(w, init, in, out, rng);
   return w;
 }
 

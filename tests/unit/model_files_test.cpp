@@ -1,10 +1,18 @@
 // The golden files in tests/golden are read here and by tests/python: one format, two readers. A golden file
-// is what save_model() writes of the network below that has its name.
-#include "nn/models/model_files.hpp"
+// is what save_model() writes of the network below that has its name, but for the older ones, which are only
+// read.
+#include "nn/files/model_files.hpp"
 
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "catch.hpp"
+#include "nn/files/bin_files.hpp"
+#include "nn/files/older_files.hpp"
 #include "temporary_folder.hpp"
 
 using namespace nn;
@@ -14,133 +22,171 @@ namespace {
 
 const std::string golden = NN_SOURCE_DIR "/tests/golden/";
 
-// Small networks whose every parameter is k / 64 for k = -31, -30, ...: exact in float, float64 and text.
-template <class M, class Shape>
-M counted_up(const Shape& shape) {
-  SimpleRng rng(1);
-  M model(shape, rng);
+// Every parameter is k / 64 for k = -31, -30, ..., exact in float, float64 and text; variances are above 0.
+Network counted_up(const std::string& layers, const Shape& input) {
+  Network network = parse_network(layers, input, "test").build();
   int k = -31;
-  for (Tensor* t : model.tensors()) {
-    for (float& v : t->value) v = static_cast<float>(k++ % 32) / 64.0f;
+  for (Tensor* t : network.state()) {
+    const float least = t->name.ends_with("running_var") ? 1.0f : 0.0f;
+    for (float& v : t->value) v = least + static_cast<float>(k++ % 32) / 64.0f;
   }
-  return model;
+  return network;
 }
-Mlp small_mlp() {
-  return counted_up<Mlp>(Mlp::input(9).dense(4).relu().dense(3));
-}
-Cnn small_cnn() {
-  return counted_up<Cnn>(CnnShape{.height = 6, .width = 4, .filters = 2, .kernel = 3, .classes = 3});
-}
-AttentionPool small_attention() {
-  return counted_up<AttentionPool>(
-      AttentionShape{.height = 4, .width = 4, .patch = 2, .d_model = 4, .ff = 6, .classes = 3});
+Network small_mlp() {
+  return counted_up("dense 4, relu, dense 3", {9});
 }
 
-// What a .bin cannot say.
-Mlp deep_mlp() {
-  return counted_up<Mlp>(Mlp::input(9)
-                             .dense(5)
-                             .gelu()
-                             .dropout(0.25)
-                             .dense(4)
-                             .tanh()
-                             .dense(4)
-                             .sigmoid()
-                             .dense(3)
-                             .leaky_relu()
-                             .dense(3));
-}
-Cnn wide_cnn() {
-  return counted_up<Cnn>(CnnShape{.height = 7, .width = 5, .filters = 3, .kernel = 5, .classes = 4});
-}
-AttentionPool attention_of_three_heads() {
-  return counted_up<AttentionPool>(AttentionShape{.height = 4,
-                                                  .width = 6,
-                                                  .patch = 2,
-                                                  .d_model = 6,
-                                                  .ff = 5,
-                                                  .heads = 3,
-                                                  .classes = 3,
-                                                  .position = Position::learned});
-}
-
-template <class M>
-void check_same(AnyModel& read, M& model) {
-  REQUIRE(std::holds_alternative<M>(read));
-  M& same = std::get<M>(read);
-  CHECK(same.shape().summary() == model.shape().summary());
-  REQUIRE(same.tensors().size() == model.tensors().size());
-  for (std::size_t i = 0; i < same.tensors().size(); ++i) {
-    CHECK(same.tensors()[i]->name == model.tensors()[i]->name);
-    CHECK(same.tensors()[i]->shape == model.tensors()[i]->shape);
-    CHECK(same.tensors()[i]->value == model.tensors()[i]->value);
+void check_same(const Network& read, const Network& network) {
+  CHECK(read.json() == network.json());
+  const std::vector<Tensor*> found = read.state(), expected = network.state();
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CHECK(found[i]->name == expected[i]->name);
+    CHECK(found[i]->shape == expected[i]->shape);
+    CHECK(found[i]->value == expected[i]->value);
   }
 }
 
-template <class M>
-void check_golden(M model, const std::string& name) {
+void check_golden(const Network& network, const std::string& name) {
   const test::TemporaryFolder folder;
-  const std::size_t bytes = save_model(model, folder / name);
+  const std::size_t bytes = save_model(network, folder / name);
   const std::string written = test::file_bytes(folder / name);
   CHECK(bytes == written.size());
   REQUIRE(written == test::file_bytes(golden + name));
-  AnyModel read = load_model(golden + name);
-  check_same(read, model);
+  check_same(load_model(golden + name), network);
 }
 
 }  // namespace
 
 TEST_CASE("the golden model files are written and read to the byte") {
   check_golden(small_mlp(), "mlp.bin");
-  check_golden(small_cnn(), "cnn.bin");
-  check_golden(small_attention(), "attention.bin");
-  check_golden(deep_mlp(), "mlp.safetensors");
-  check_golden(wide_cnn(), "cnn.safetensors");
-  check_golden(attention_of_three_heads(), "attention.safetensors");
+  check_golden(counted_up("conv 2 3x3, relu, max-pool 2, dense 3", {6, 4, 1}), "cnn.bin");
+  check_golden(
+      counted_up("patches 2 4, position sinusoidal, relu, attention 1, dense 6, relu, dense 4, mean, dense 3",
+                 {4, 4, 1}),
+      "attention.bin");
+  check_golden(
+      counted_up("conv 3 3x3 stride 2, batch-norm, relu, residual(conv 3 2x2, gelu), conv 4 2x2 valid, "
+                 "max-pool 2, flatten, dense 4, layer-norm, leaky-relu, dropout 0.25, dense 3",
+                 {12, 9, 1}),
+      "image_chain.safetensors");
+  check_golden(
+      counted_up(
+          "patches 2 6, position learned, residual(layer-norm, attention 2 projection), dense 5, tanh, "
+          "attention 1, mean, dense 3, sigmoid, dense 3",
+          {4, 6, 1}),
+      "token_chain.safetensors");
+}
+
+TEST_CASE("the files of before networks were chains are read") {
+  check_same(
+      load_model(golden + "mlp.safetensors"),
+      counted_up("dense 5, gelu, dropout 0.25, dense 4, tanh, dense 4, sigmoid, dense 3, leaky-relu, dense 3",
+                 {9}));
+  check_same(load_model(golden + "cnn.safetensors"),
+             counted_up("conv 3 5x5, relu, max-pool 2, dense 4", {7, 5, 1}));
+  check_same(
+      load_model(golden + "attention.safetensors"),
+      counted_up("patches 2 6, position learned, relu, attention 3, dense 5, relu, dense 6, mean, dense 3",
+                 {4, 6, 1}));
+
+  const auto text = [](const char* json) {
+    return network_of_json(chain_of_older(nlohmann::json::parse(json), "file"), "file").build().text();
+  };
+  CHECK(text(R"({"kind": "mlp", "inputs": 9, "hidden": [{"units": 5, "activation": "none", "dropout": 0}],
+                 "classes": 2})") == "dense 5, dense 2");
+  CHECK(text(R"({"kind": "attention_pool", "height": 4, "width": 8, "patch": 2, "d_model": 6, "ff_dim": 5,
+                 "heads": 3, "position": "none", "classes": 2})") ==
+        "patches 2 6, relu, attention 3, dense 5, relu, dense 6, mean, dense 2");
+}
+
+TEST_CASE("an older description that is damaged is refused") {
+  const auto refusal = [](const char* json) {
+    return test::error_of(
+        [&] { network_of_json(chain_of_older(nlohmann::json::parse(json), "file"), "file"); });
+  };
+  CHECK(refusal(R"({"kind": "rnn"})") ==
+        "file: network has kind \"rnn\", expected mlp, cnn or attention_pool");
+  CHECK(refusal(R"({"kind": "mlp"})") ==
+        "file: network has {\"kind\":\"mlp\"}, expected an object with classes, hidden, inputs, kind");
+  CHECK_THAT(refusal(R"({"kind": "mlp", "inputs": 9, "hidden": [5], "classes": 2})"),
+             contains("file: network has 5, expected an object with activation, dropout, units"));
+  CHECK_THAT(refusal(R"({"kind": "mlp", "inputs": 9, "hidden": null, "classes": 2})"),
+             contains("a list of layers"));
+  CHECK_THAT(refusal(R"({"kind": "mlp", "inputs": 9, "hidden": [], "classes": -2})"),
+             contains("dense has \"units\": -2, expected a whole number from 1 to 65536"));
+  CHECK_THAT(
+      refusal(R"({"kind": "mlp", "inputs": 9, "hidden": [{"units": 2, "activation": "swish", "dropout": 0}],
+                         "classes": 2})"),
+      contains("\"layer\": \"swish\""));
+  CHECK_THAT(refusal(R"({"kind": "cnn", "height": 6, "width": 1, "filters": 2, "kernel": 3, "classes": 2})"),
+             contains("max-pool"));
 }
 
 TEST_CASE("a model file is told by its content, keeps metadata, and may hold more than a model") {
   const test::TemporaryFolder folder;
-  Mlp model = small_mlp();
-  save_model(model, folder / "model.safetensors", {{"program", "mnist_mlp"}});
+  const Network network = small_mlp();
+  save_model(network, folder / "model.safetensors", {{"program", "mnist_mlp"}});
   CHECK(Safetensors(folder / "model.safetensors").metadata().at("program") == "mnist_mlp");
   SafetensorsWriter file;
-  add_model(file, model);
-  file.tensor("moment1.W1", {2}, Floats{1, 2});
+  add_network(file, network);
+  file.tensor("moment1.dense1.weight", {2}, Floats{1, 2});
   file.save(folder / "checkpoint.bin");
-  AnyModel read = load_model(folder / "checkpoint.bin");
-  check_same(read, model);
+  check_same(load_model(folder / "checkpoint.bin"), network);
 }
 
 TEST_CASE("networks for large images are read again") {
   const test::TemporaryFolder folder;
   SimpleRng rng(1);
-  Mlp model = Mlp::input(300 * 300).dense(2).relu().dense(3).build(rng);
+  const Network network = Network::input(300 * 300).dense(2).relu().dense(3).build(rng);
   for (const char* name : {"model.bin", "model.safetensors"}) {
-    save_model(model, folder / name);
-    AnyModel read = load_model(folder / name);
-    check_same(read, model);
+    save_model(network, folder / name);
+    check_same(load_model(folder / name), network);
   }
 }
 
-TEST_CASE("a network that a .bin cannot say is refused before anything is written") {
+TEST_CASE("a .bin holds three chains, and says nothing of dropout and of how positions started") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "model.bin";
-  const auto refusal = [&](auto model) { return test::error_of([&] { save_model(model, path); }); };
-  const std::string expected = ", which a .bin cannot say, expected a path that ends in .safetensors";
-  SimpleRng rng(1);
-  CHECK(refusal(deep_mlp()) == path + ": the network has 4 hidden layers" + expected);
-  CHECK(refusal(Mlp({9, 3}, rng)) == path + ": the network has 0 hidden layers" + expected);
-  CHECK(refusal(Mlp::input(9).dense(4).tanh().dense(3).build(rng)) ==
-        path + ": the network has the activation tanh" + expected);
-  CHECK(refusal(attention_of_three_heads()) == path + ": the network has 3 heads" + expected);
-  const AttentionShape wide{.height = 4, .width = 6, .patch = 2, .d_model = 4, .ff = 4};
-  CHECK(refusal(AttentionPool(wide, rng)) == path + ": the network has images of 4 x 6 pixels" + expected);
-  CHECK(!std::filesystem::exists(path));
+  const auto again = [&](const std::string& layers, const Shape& input) {
+    save_model(counted_up(layers, input), path);
+    return load_model(path);
+  };
+  CHECK(again("dense 4, relu, dropout 0.5, dense 3", {9}).text() == "dense 4, relu, dense 3");
+  CHECK(again("dense 4, relu, dense 3", {3, 3, 1}).input_shape() == Shape{9});
+  CHECK(again("dropout 0.1, conv 2 7x7, relu, max-pool 2, dense 3, dropout 0.2", {6, 4, 1}).text() ==
+        "conv 2 7x7, relu, max-pool 2, dense 3");
+  const std::string rest = "relu, attention 1, dense 6, relu, dense 4, mean, dense 3";
+  CHECK(again("patches 2 4, position learned, " + rest, {4, 4, 1}).text() ==
+        "patches 2 4, position sinusoidal, " + rest);
+  const Network without = again("patches 2 4, " + rest, {4, 4, 1});
+  CHECK(without.text() == "patches 2 4, position sinusoidal, " + rest);
+  CHECK(without.tensors()[2]->value == Floats(16));
+}
 
-  Mlp dropped = Mlp::input(9).dense(4).relu().dropout(0.5).dense(3).build(rng);
-  const std::size_t bytes = save_model(dropped, path);
-  CHECK(bytes == std::filesystem::file_size(path));
+TEST_CASE("a network that a .bin cannot hold is refused before anything is written") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "model.bin";
+  for (const auto& [layers, input] : std::vector<std::pair<std::string, Shape>>{
+           {"dense 3", {9}},
+           {"dense 4, tanh, dense 3", {9}},
+           {"dense 4, relu, dense 4, relu, dense 3", {9}},
+           {"dense 4, relu, dense 3, relu", {9}},
+           {"conv 2 2x2, relu, max-pool 2, dense 3", {6, 4, 1}},
+           {"conv 2 3x3 stride 2, relu, max-pool 2, dense 3", {6, 4, 1}},
+           {"conv 2 3x3 valid, relu, max-pool 2, dense 3", {6, 4, 1}},
+           {"conv 2 3x3, relu, max-pool 3, dense 3", {6, 4, 1}},
+           {"conv 2 3x3, relu, avg-pool 2, dense 3", {6, 4, 1}},
+           {"patches 2 4, relu, attention 2, dense 6, relu, dense 4, mean, dense 3", {4, 4, 1}},
+           {"patches 2 4, relu, attention 1 projection, dense 6, relu, dense 4, mean, dense 3", {4, 4, 1}},
+           {"patches 2 4, relu, attention 1, dense 6, relu, dense 5, mean, dense 3", {4, 4, 1}},
+           {"patches 2 4, relu, attention 1, dense 6, relu, dense 4, mean, dense 3", {4, 6, 1}}}) {
+    const Network network = counted_up(layers, input);
+    CHECK(test::error_of([&] { save_model(network, path); }) ==
+          path + ": found a network that a .bin cannot hold, " + network.text() + " for " +
+              network.pixels_text() + ", expected a path that ends in .safetensors");
+    CHECK(!std::filesystem::exists(path));
+  }
 }
 
 TEST_CASE("a bad .bin is refused") {
@@ -173,39 +219,40 @@ TEST_CASE("a bad .safetensors is refused") {
   const std::string path = folder / "model.safetensors";
   const auto said = [&] { return test::error_of([&] { load_model(path); }); };
   const auto refusal = [&](auto change) {
-    Mlp model = small_mlp();
+    Network network = small_mlp();
     SafetensorsWriter file;
-    change(file, model);
+    change(file, network);
     file.save(path);
     return said();
   };
-  CHECK(refusal([](SafetensorsWriter& file, Mlp& model) {
-          file.tensor("W1", {9, 4}, model.tensors()[0]->value);
+  CHECK(refusal([](SafetensorsWriter& file, Network& network) {
+          file.tensor("dense1.weight", {9, 4}, network.tensors()[0]->value);
         }) == path + ": its metadata has no \"format\": \"nn.model\", expected a model");
-  CHECK(refusal([](SafetensorsWriter& file, Mlp&) { file.metadata("format", "nn.model"); }) ==
+  CHECK(refusal([](SafetensorsWriter& file, Network&) { file.metadata("format", "nn.model"); }) ==
         path + ": network is not JSON, expected a network's description");
-  CHECK(refusal([](SafetensorsWriter& file, Mlp& model) {
-          add_model(file, model);
+  CHECK(refusal([](SafetensorsWriter& file, Network& network) {
+          add_network(file, network);
           file.metadata("network", R"({"kind": "rnn"})");
         }) == path + ": network has kind \"rnn\", expected mlp, cnn or attention_pool");
-  CHECK(refusal([](SafetensorsWriter& file, Mlp& model) {
-          add_model(file, model);
-          const auto huge = Mlp::input(65536).dense(65536).relu().dense(3);
-          file.metadata("network", network_json(huge).dump());
-        }) == path + ": 220 bytes of values, expected at least 17180917772 for its network");
-  CHECK(refusal([](SafetensorsWriter& file, Mlp& model) {
-          add_model(file, model);
-          file.metadata("network", network_json(Mlp::input(9).dense(3).relu().dense(4)).dump());
-        }) == path + ": tensor \"W1\" has shape (9, 4), expected (9, 3)");
-  CHECK(refusal([](SafetensorsWriter& file, Mlp& model) {
-          model.tensors()[3]->name = "b3";
-          add_model(file, model);
-        }) == path + ": has no tensor \"b2\" among its 4");
+  CHECK(refusal([](SafetensorsWriter& file, Network& network) {
+          add_network(file, network);
+          file.metadata("network", R"({"input": [65536], "layers": [{"layer": "dense", "units": 16384},
+                                       {"layer": "dense", "units": 3}]})");
+        }) == path + ": 220 bytes of values, expected at least 4295229452 for its network");
+  CHECK(refusal([](SafetensorsWriter& file, Network& network) {
+          add_network(file, network);
+          file.metadata("network", counted_up("dense 3, relu, dense 4", {9}).json().dump());
+        }) == path + ": tensor \"dense1.weight\" has shape (9, 4), expected (9, 3)");
+  CHECK(refusal([](SafetensorsWriter& file, Network& network) {
+          network.tensors()[3]->name = "b3";
+          add_network(file, network);
+        }) == path + ": has no tensor \"dense2.bias\" among its 4");
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    CHECK(refusal([&](SafetensorsWriter& file, Mlp& model) {
-            model.tensors()[2]->value[5] = bad;
-            add_model(file, model);
-          }) == path + ": tensor \"W2\" holds a NaN or an infinite value, expected finite numbers");
+    CHECK(refusal([&](SafetensorsWriter& file, Network& network) {
+            network.tensors()[2]->value[5] = bad;
+            add_network(file, network);
+          }) ==
+          path + ": tensor \"dense2.weight\" holds a NaN or an infinite value, expected finite numbers");
   }
   const std::string whole = test::file_bytes(golden + "mlp.safetensors");
   test::write_file(path, whole.substr(0, whole.size() - 1));

@@ -26,7 +26,7 @@ TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
   test::write_file(path, small_idx());
   NamedPictures pictures;
   const NetworkPicture last = pictures.read(path + ":2", false);
-  CHECK((last.rows == 2 && last.cols == 3 && last.verdict == Verdict::digit));
+  CHECK((last.rows == 2 && last.cols == 3 && last.reject == RejectReason::none));
   CHECK(last.pixels == std::vector<std::uint8_t>{12, 13, 14, 15, 16, 17});
   CHECK(pictures.read(path + ":0", true).pixels.front() == 0);
 
@@ -71,6 +71,6 @@ TEST_CASE("a PNG is prepared as a digit, or taken as it is") {
   for (std::size_t i = 0; i < 784; ++i) {
     REQUIRE(std::abs(prepared.pixels[i] - 255 * expected.picture[i]) < 0.5 + 1e-6);
   }
-  CHECK(prepared.verdict == Verdict::digit);
-  CHECK(pictures.read(folder / "blank.png", false).verdict == Verdict::nothing_drawn);
+  CHECK(prepared.reject == RejectReason::none);
+  CHECK(pictures.read(folder / "blank.png", false).reject == RejectReason::nothing_drawn);
 }

@@ -35,11 +35,11 @@ TEST_CASE("optimizers agree with PyTorch 2.15 on a recorded case") {
   });
 }
 
-TEST_CASE("plain descent is what a model may fuse") {
-  CHECK(Optimizer({}).is_plain_descent());
-  CHECK(!Optimizer({.weight_decay = 0.1}).is_plain_descent());
-  CHECK(!Optimizer({.clip_norm = 1}).is_plain_descent());
-  CHECK(!Optimizer({.kind = OptimizerKind::adam}).is_plain_descent());
+TEST_CASE("plain SGD is what a network may fuse") {
+  CHECK(Optimizer({}).is_plain_sgd());
+  CHECK(!Optimizer({.weight_decay = 0.1}).is_plain_sgd());
+  CHECK(!Optimizer({.clip_norm = 1}).is_plain_sgd());
+  CHECK(!Optimizer({.kind = OptimizerKind::adam}).is_plain_sgd());
 }
 
 TEST_CASE("an optimizer's step has the same bits for any number of threads") {

@@ -69,7 +69,7 @@ TEST_CASE("outliers are drawings in the box of digits, most of which the geometr
     CHECK(std::ranges::count_if(image, [](std::uint8_t p) { return p > 0; }) <= 400);  // 20 x 20
     std::vector<double> picture(image.begin(), image.end());
     for (double& p : picture) p /= 255;
-    refused += judge(picture) == Verdict::not_one_digit;
+    refused += screen(picture) == RejectReason::not_one_digit;
   }
   CHECK(refused > 250);
 }

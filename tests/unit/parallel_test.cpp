@@ -17,13 +17,13 @@
 
 using namespace nn;
 
-TEST_CASE("for_blocks does every block once, for any number of threads and blocks") {
+TEST_CASE("parallel_for does every block once, for any number of threads and blocks") {
   for (const std::size_t threads : {1u, 2u, 3u, 8u}) {
     ThreadTeam team(threads);
     for (int round = 0; round < 200; ++round) {
       for (const std::size_t blocks : {0u, 1u, 2u, 5u, 64u}) {
         std::vector<std::atomic<int>> done(blocks);
-        team.for_blocks(blocks, [&](std::size_t block) { ++done[block]; });
+        team.parallel_for(blocks, [&](std::size_t block) { ++done[block]; });
         for (std::size_t b = 0; b < blocks; ++b) REQUIRE(done[b] == 1);
       }
     }
@@ -32,16 +32,16 @@ TEST_CASE("for_blocks does every block once, for any number of threads and block
 
 TEST_CASE("more blocks than a job has are several jobs") {
   std::vector<std::atomic<int>> done(140'000);
-  ThreadTeam(2).for_blocks(done.size(), [&](std::size_t block) { ++done[block]; });
+  ThreadTeam(2).parallel_for(done.size(), [&](std::size_t block) { ++done[block]; });
   CHECK(std::ranges::all_of(done, [](const std::atomic<int>& times) { return times == 1; }));
 }
 
-TEST_CASE("what the blocks wrote is seen after for_blocks, and threads that fell asleep wake up") {
+TEST_CASE("what the blocks wrote is seen after parallel_for, and threads that fell asleep wake up") {
   ThreadTeam team(3);
   std::vector<int> values(30, 0);
   for (int round = 1; round <= 20; ++round) {
     if (round % 5 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    team.for_blocks(values.size(), [&](std::size_t b) { values[b] += static_cast<int>(b); });
+    team.parallel_for(values.size(), [&](std::size_t b) { values[b] += static_cast<int>(b); });
     REQUIRE(std::accumulate(values.begin(), values.end(), 0) == round * 435);
   }
 }

@@ -23,8 +23,8 @@ inline std::vector<std::uint8_t> plain_warp(const Augmenter& augmenter, const Wa
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < cols; ++c) {
       const double to_x = static_cast<double>(c), to_y = static_cast<double>(r);
-      const double x = w.origin.x + to_x * w.per_x.x + to_y * w.per_y.x + augmenter.bend(w, 0, r, c);
-      const double y = w.origin.y + to_x * w.per_x.y + to_y * w.per_y.y + augmenter.bend(w, 1, r, c);
+      const double x = w.origin.x + to_x * w.per_x.x + to_y * w.per_y.x + augmenter.displacement(w, 0, r, c);
+      const double y = w.origin.y + to_x * w.per_x.y + to_y * w.per_y.y + augmenter.displacement(w, 1, r, c);
       const double left = std::floor(x), above = std::floor(y), right = x - left, below = y - above;
       const double upper = (1 - right) * pixel(above, left) + right * pixel(above, left + 1);
       const double lower = (1 - right) * pixel(above + 1, left) + right * pixel(above + 1, left + 1);

@@ -48,7 +48,7 @@ TEST_CASE("drawings are prepared as in Python") {
     DigitPicture expected;
     REQUIRE(golden >> std::quoted(verdict));
     for (double& value : expected) REQUIRE(golden >> value);
-    CHECK(to_text(prepared->verdict) == verdict);
+    CHECK(to_text(prepared->reject) == verdict);
     CHECK(largest_difference(prepared->picture, expected) < 1e-6);
     ++count;
   }
@@ -67,7 +67,7 @@ TEST_CASE("the text of the golden drawings is checked") {
 TEST_CASE("the place and the size of a drawing do not matter") {
   const Stroke seven{{0.05, 0.08}, {0.62, 0.04}, {0.25, 1}};
   const Prepared expected = prepare_strokes(std::span(&seven, 1));
-  CHECK(expected.verdict == Verdict::digit);
+  CHECK(expected.reject == RejectReason::none);
   for (const double size : {0.001, 33.3, 1e5}) {
     Stroke moved = seven;
     for (Point& p : moved) p = {p.x * size - 400, p.y * size + 70};
@@ -83,7 +83,7 @@ TEST_CASE("the ink is what differs from the paper, whichever is darker") {
   CHECK(ink.values == ink_of(light).values);
   CHECK(std::ranges::count(ink.values, 1.0) == 30 * 12 - 24 * 6);
   CHECK(std::ranges::count(ink.values, 0.0) == 50 * 40 - (30 * 12 - 24 * 6));
-  CHECK(prepare_ink(ink).verdict == Verdict::digit);
+  CHECK(prepare_ink(ink).reject == RejectReason::none);
 }
 
 TEST_CASE("noise and light from one side are paper, and so is dust") {
@@ -105,19 +105,19 @@ TEST_CASE("noise and light from one side are paper, and so is dust") {
 TEST_CASE("large pictures become smaller") {
   const Ink ink = ink_of(frame(2050, 1500, 300, 300, 1200, 900));
   CHECK((ink.rows == 684 && ink.cols == 500));
-  CHECK(prepare_ink(ink).verdict == Verdict::digit);
+  CHECK(prepare_ink(ink).reject == RejectReason::none);
   CHECK(ink_of(frame(1024, 8, 2, 1, 9, 6)).rows == 1024);
 }
 
 TEST_CASE("what is not one digit is told") {
-  CHECK(prepare_strokes({}).verdict == Verdict::nothing_drawn);
-  CHECK(prepare_strokes(std::vector<Stroke>(3)).verdict == Verdict::nothing_drawn);
-  CHECK(prepare_ink(Ink{}).verdict == Verdict::nothing_drawn);
-  CHECK(prepare_ink(Ink{4, 5, std::vector<double>(20)}).verdict == Verdict::nothing_drawn);
-  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}}}).verdict == Verdict::too_small);
-  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}, {5, 24}}}, 20).verdict == Verdict::too_small);
-  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}, {5, 26}}}, 20).verdict == Verdict::digit);
-  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}, {26, 5}}}, 20).verdict == Verdict::not_one_digit);
-  CHECK(prepare_ink(ink_of(frame(200, 200, 10, 10, 6, 6))).verdict == Verdict::too_small);
-  CHECK(prepare_ink(ink_of(frame(40, 40, 10, 10, 6, 6))).verdict == Verdict::not_one_digit);  // a blot
+  CHECK(prepare_strokes({}).reject == RejectReason::nothing_drawn);
+  CHECK(prepare_strokes(std::vector<Stroke>(3)).reject == RejectReason::nothing_drawn);
+  CHECK(prepare_ink(Ink{}).reject == RejectReason::nothing_drawn);
+  CHECK(prepare_ink(Ink{4, 5, std::vector<double>(20)}).reject == RejectReason::nothing_drawn);
+  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}}}).reject == RejectReason::too_small);
+  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}, {5, 24}}}, 20).reject == RejectReason::too_small);
+  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}, {5, 26}}}, 20).reject == RejectReason::none);
+  CHECK(prepare_strokes(std::vector<Stroke>{{{5, 5}, {26, 5}}}, 20).reject == RejectReason::not_one_digit);
+  CHECK(prepare_ink(ink_of(frame(200, 200, 10, 10, 6, 6))).reject == RejectReason::too_small);
+  CHECK(prepare_ink(ink_of(frame(40, 40, 10, 10, 6, 6))).reject == RejectReason::not_one_digit);  // a blot
 }

@@ -6,16 +6,15 @@
 #include "catch.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
-#include "nn/models/mlp.hpp"
-#include "nn/training/answers.hpp"
+#include "nn/network.hpp"
 #include "nn/training/evaluate.hpp"
 
 using namespace nn;
 
 namespace {
 
-// Of three classes; class 2 is never the answer.
-const std::vector<Answer> kAnswers{
+// Of three classes; class 2 is never predicted.
+const std::vector<Prediction> kPredictions{
     {.label = 0, .predicted = 0, .confidence = 0.95f, .loss = 0.05f},
     {.label = 0, .predicted = 1, .confidence = 0.50f, .loss = 0.75f},
     {.label = 1, .predicted = 1, .confidence = 0.97f, .loss = 0.03f},
@@ -38,8 +37,8 @@ TEST_CASE("Wilson's interval is as tabulated") {
   CHECK(wilson_interval(20, 20).high == 1.0);
 }
 
-TEST_CASE("confusion: rows are true classes, columns answers") {
-  const Confusion confusion(kAnswers, 3);
+TEST_CASE("confusion: rows are true classes, columns predicted ones") {
+  const Confusion confusion(kPredictions, 3);
   CHECK((confusion.count(0, 0) == 1 && confusion.count(0, 1) == 1 && confusion.count(0, 2) == 0));
   CHECK((confusion.count(1, 0) == 1 && confusion.count(1, 1) == 2 && confusion.count(2, 0) == 1));
   CHECK((confusion.correct() == 3 && confusion.images(1) == 3 && confusion.predicted(0) == 3));
@@ -53,27 +52,27 @@ TEST_CASE("confusion: rows are true classes, columns answers") {
 TEST_CASE("calibration error: the distance of confidence and accuracy, weighted by bin") {
   // Bins by hand: (5/15, 6/15] has 0.40, right; (7/15, 8/15] 0.50, wrong; (13/15, 14/15] 0.90 twice, wrong;
   // (14/15, 1] 0.95 and 0.97, right.
-  CHECK(calibration_error(kAnswers) == Approx((0.6 + 0.5 + 1.8 + 0.08) / 6).epsilon(1e-6));
+  CHECK(calibration_error(kPredictions) == Approx((0.6 + 0.5 + 1.8 + 0.08) / 6).epsilon(1e-6));
   // The upper edge of a bin belongs to it: 1/15 is in the first, together with less.
-  const std::vector<Answer> edge{{.label = 0, .predicted = 0, .confidence = 0.0666f, .loss = 0},
-                                 {.label = 1, .predicted = 0, .confidence = 0.9999f, .loss = 0},
-                                 {.label = 0, .predicted = 0, .confidence = 1.0f, .loss = 0}};
+  const std::vector<Prediction> edge{{.label = 0, .predicted = 0, .confidence = 0.0666f, .loss = 0},
+                                     {.label = 1, .predicted = 0, .confidence = 0.9999f, .loss = 0},
+                                     {.label = 0, .predicted = 0, .confidence = 1.0f, .loss = 0}};
   CHECK(calibration_error(edge) == Approx((0.9334 + 0.9999) / 3).epsilon(1e-6));
 }
 
 TEST_CASE("the most confident mistakes come first, of equal ones the first image") {
-  CHECK(most_confident_mistakes(kAnswers, 10) == std::vector<std::size_t>{3, 4, 1});
-  CHECK(most_confident_mistakes(kAnswers, 2) == std::vector<std::size_t>{3, 4});
-  CHECK(most_confident_mistakes(kAnswers, 0).empty());
+  CHECK(most_confident_mistakes(kPredictions, 10) == std::vector<std::size_t>{3, 4, 1});
+  CHECK(most_confident_mistakes(kPredictions, 2) == std::vector<std::size_t>{3, 4});
+  CHECK(most_confident_mistakes(kPredictions, 0).empty());
 }
 
-TEST_CASE("answers are as evaluate() counts them") {
+TEST_CASE("predictions are as evaluate() counts them") {
   static const Dataset data = load_idx_dataset(NN_SOURCE_DIR "/data", "t10k", {.test_limit = 150});
   SimpleRng rng(3);
-  Mlp model({784, 20, 10}, rng);
+  Network model = Network::input(784).dense(20).relu().dense(10).build(rng);
   ThreadTeam team(2);
   const Evaluation expected = evaluate(model, data, team);
-  const std::vector<Answer> found = answers(model, data, team);
+  const std::vector<Prediction> found = predictions(model, data, team);
   REQUIRE(found.size() == 150);
   CHECK(Confusion(found, 10).correct() == expected.correct);
   CHECK(mean_loss(found) == Approx(expected.loss).epsilon(1e-9));

@@ -14,7 +14,7 @@
 #include "nn/data/dataset.hpp"
 #include "nn/data/outliers.hpp"
 #include "nn/data/split.hpp"
-#include "nn/models/mlp.hpp"
+#include "nn/network.hpp"
 
 using namespace nn;
 
@@ -51,7 +51,7 @@ void check_quarters(std::span<const std::uint8_t> image, const Quarters& expecte
 
 TEST_CASE("a seed's shuffles, after the weights are drawn and from epoch to epoch") {
   SimpleRng rng(42);
-  const Mlp model({784, 512, 10}, rng);
+  const Network network = Network::input(784).dense(512).relu().dense(10).build(rng);
   Numbers order(60'000);
   std::iota(order.begin(), order.end(), 0u);
   rng.shuffle(std::span(order));

@@ -1,9 +1,13 @@
-#include "nn/cli/settings.hpp"
+#include "cli/settings.hpp"
 
+#include <CLI/CLI.hpp>
+#include <array>
 #include <filesystem>
 
+#include <nlohmann/json.hpp>
+
 #include "catch.hpp"
-#include "nn/cli/options.hpp"
+#include "cli/options.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "temporary_folder.hpp"
 
@@ -13,23 +17,25 @@ namespace {
 
 // A program with one option of each kind.
 struct Program {
-  CLI::App app{"", "program"};
+  cli::Options options{"program", ""};
   std::size_t epochs = 3;
   double lr = 0.01;
-  std::string output = "model.bin", config;
+  std::string output = "model.bin", config, layers, hidden = "512";
   int kind = 0;
   bool transpose = false;
   std::uint64_t seed = 42;
 
   Program() {
-    cli::add_standard_options(app);
-    cli::add_number<std::size_t>(app, "--epochs", epochs, "", 1, 100);
-    cli::add_number<double>(app, "--lr", lr, "", 1e-6, 1);
-    cli::add_text(app, "--output", output, "");
-    cli::add_choice<int>(app, "--kind", kind, "", {{"plain", 0}, {"other", 1}});
-    app.add_flag("--transpose", transpose, "");
-    cli::add_seed(app, seed);
-    cli::add_text(app, "--config", config, "");
+    options.number("--epochs", epochs, "", 1, 100);
+    options.number("--lr", lr, "", 1e-6, 1);
+    options.path("--output", output, "");
+    options.choice<int>("--kind", kind, "", {{"plain", 0}, {"other", 1}});
+    options.flag("--transpose", transpose, "");
+    options.seed(seed);
+    options.path("--config", config, "");
+    options.text("--hidden", hidden, "");
+    options.text("--layers", layers, "");
+    options.exclude("--layers", "--hidden");
   }
 };
 
@@ -37,60 +43,79 @@ struct Program {
 
 TEST_CASE("settings go to JSON and back") {
   Program program;
-  program.app.parse("--lr 1e-2 --kind other --transpose --seed 18446744073709551615");
-  const cli::Settings settings = cli::settings_of(program.app);
+  program.options.app().parse("--lr 1e-2 --kind other --transpose --seed 18446744073709551615");
+  const cli::Settings settings = cli::settings_of(program.options);
   CHECK(settings.dump() == R"({"epochs":3,"lr":0.01,"output":"model.bin","kind":"other","transpose":true,)"
-                           R"("seed":18446744073709551615})");
-  CHECK(cli::chosen_settings(program.app) == " --kind other --transpose --seed 18446744073709551615");
+                           R"("seed":18446744073709551615,"hidden":"512"})");
+  CHECK(cli::chosen_settings(program.options) == " --kind other --transpose --seed 18446744073709551615");
   Program again;
-  again.app.parse("");
-  cli::apply_settings(again.app, settings, "file.json");
-  CHECK(cli::settings_of(again.app) == settings);
+  again.options.app().parse("");
+  cli::apply_settings(again.options, settings, "file.json");
+  CHECK(cli::settings_of(again.options) == settings);
   CHECK(again.kind == 1);
   CHECK(again.transpose);
   CHECK(again.seed == 18446744073709551615u);
 }
 
+TEST_CASE("of options that exclude one another the one in force is a setting") {
+  Program program;
+  program.options.app().parse(2, std::array{"program", "--layers=dense 8, relu"}.data());
+  const cli::Settings settings = cli::settings_of(program.options);
+  CHECK(settings["layers"] == "dense 8, relu");
+  CHECK(!settings.contains("hidden"));
+  CHECK(cli::chosen_settings(program.options) == " --layers \"dense 8, relu\"");
+  Program again;
+  again.options.app().parse("");
+  cli::apply_settings(again.options, settings, "file.json");
+  CHECK((again.layers == "dense 8, relu" && cli::settings_of(again.options) == settings));
+  Program other;
+  other.options.app().parse("--hidden 64");
+  cli::apply_settings(other.options, settings, "file.json");
+  CHECK((other.layers.empty() && other.hidden == "64"));
+  Program both;
+  CHECK_THROWS_WITH(both.options.app().parse("--hidden 64 --layers relu"), test::contains("--layers"));
+}
+
 TEST_CASE("what was given wins over what is applied later") {
   Program program;
-  program.app.parse("--epochs 7");
-  cli::apply_settings(program.app, {{"epochs", 5}, {"lr", 0.5}}, "file.json");
+  program.options.app().parse("--epochs 7");
+  cli::apply_settings(program.options, {{"epochs", 5}, {"lr", 0.5}}, "file.json");
   CHECK(program.epochs == 7);
   CHECK(program.lr == 0.5);
-  cli::apply_settings(program.app, {{"lr", 0.25}}, "another.json");
+  cli::apply_settings(program.options, {{"lr", 0.25}}, "another.json");
   CHECK(program.lr == 0.5);
 }
 
 TEST_CASE("what is applied is checked even if it does not count") {
   Program program;
-  program.app.parse("--epochs 7 --transpose");
+  program.options.app().parse("--epochs 7 --transpose");
   const auto apply = [&](const cli::Settings& settings) {
-    return [&program, settings] { cli::apply_settings(program.app, settings, "file.json"); };
+    return [&program, settings] { cli::apply_settings(program.options, settings, "file.json"); };
   };
   CHECK_THAT(test::error_of(apply({{"epochs", 0}})),
              test::contains("--epochs: found '0', expected a whole number"));
   CHECK_THAT(test::error_of(apply({{"transpose", "yes"}})), test::contains("transpose: found \"yes\""));
   Program good;
-  good.app.parse("--epochs 7 --transpose");
-  cli::apply_settings(good.app, {{"epochs", 5}, {"transpose", false}}, "file.json");
+  good.options.app().parse("--epochs 7 --transpose");
+  cli::apply_settings(good.options, {{"epochs", 5}, {"transpose", false}}, "file.json");
   CHECK(good.epochs == 7);
   CHECK(good.transpose);
-  CHECK(cli::settings_of(good.app)["epochs"] == 7);
+  CHECK(cli::settings_of(good.options)["epochs"] == 7);
 }
 
 TEST_CASE("settings are JSON whatever bytes a path has") {
   Program program;
   const char* arguments[] = {"program", "--output", "\xff.bin"};
-  program.app.parse(3, arguments);
+  program.options.app().parse(3, arguments);
   CHECK(program.output == "\xff.bin");
-  CHECK(cli::settings_of(program.app)["output"].dump() == "\"\xef\xbf\xbd.bin\"");
+  CHECK(cli::settings_of(program.options)["output"].dump() == "\"\xef\xbf\xbd.bin\"");
 }
 
 TEST_CASE("wrong settings are refused") {
   const auto refuse = [](const cli::Settings& settings, const std::string& expected) {
     Program program;
-    program.app.parse("");
-    CHECK_THROWS_WITH(cli::apply_settings(program.app, settings, "file.json"),
+    program.options.app().parse("");
+    CHECK_THROWS_WITH(cli::apply_settings(program.options, settings, "file.json"),
                       test::contains("file.json: ") && test::contains(expected));
   };
   refuse({{"epoch", 5}},

@@ -19,7 +19,7 @@ std::vector<std::uint8_t> drawing(const std::string& rows) {
 
 }  // namespace
 
-TEST_CASE("strokes become their middle lines") {
+TEST_CASE("strokes become their skeleton") {
   std::vector<std::uint8_t> letter = drawing(
       "#########"
       "#########"

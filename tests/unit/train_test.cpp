@@ -3,12 +3,14 @@
 #include "nn/training/train.hpp"
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "catch.hpp"
+#include "nn/core/rng.hpp"
+#include "nn/data/batches.hpp"
 #include "nn/data/split.hpp"
-#include "nn/models/attention_pool.hpp"
-#include "nn/models/cnn.hpp"
-#include "nn/models/mlp.hpp"
+#include "nn/network.hpp"
 
 using namespace nn;
 
@@ -19,48 +21,52 @@ const Dataset& mnist_test_images() {  // the smaller half of MNIST is enough her
   return data;
 }
 
+Network network_of(const std::string& layers, SimpleRng& rng) {
+  return parse_network(layers, {28, 28, 1}, "test").build(rng);
+}
+
 // The losses of two epochs over the test images.
-template <class MakeModel>
-std::vector<double> signature(std::size_t batch_size, std::size_t threads, MakeModel make) {
-  SimpleRng rng(42);
-  auto model = make(rng);
-  ThreadTeam team(threads);
-  const TrainingOptions options{.epochs = 2, .batch_size = batch_size};
-  TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
-  train(model, {mnist_test_images()}, options, state, team);
-  return {state.log[0].loss, state.log[1].loss};
+void check_signature(const std::string& layers, std::size_t batch_size, double first, double second) {
+  for (const bool fusions : {true, false}) {
+    INFO(layers << (fusions ? ", fused" : ", layer by layer"));
+    SimpleRng rng(42);
+    Network network = network_of(layers, rng);
+    network.use_fusions(fusions);
+    ThreadTeam team(2);
+    const TrainingOptions options{.epochs = 2, .batch_size = batch_size};
+    TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
+    train(network, {mnist_test_images()}, options, state, team);
+    CHECK(state.log[0].loss == Approx(first).margin(2e-5));
+    CHECK(state.log[1].loss == Approx(second).margin(2e-5));
+  }
 }
 
 }  // namespace
 
 TEST_CASE("loss signature of mnist_mlp") {
-  const auto losses = signature(64, 2, [](SimpleRng& rng) { return Mlp({784, 512, 10}, rng); });
-  CHECK(losses[0] == Approx(1.610551).margin(2e-5));
-  CHECK(losses[1] == Approx(0.881828).margin(2e-5));
+  check_signature("dense 512, relu, dense 10", 64, 1.610551, 0.881828);
 }
 
 TEST_CASE("loss signature of mnist_cnn") {
-  const auto losses = signature(32, 2, [](SimpleRng& rng) { return Cnn({}, rng); });
-  CHECK(losses[0] == Approx(1.594691).margin(2e-5));
-  CHECK(losses[1] == Approx(0.478532).margin(2e-5));
+  check_signature("conv 8 3x3, relu, max-pool 2, dense 10", 32, 1.594691, 0.478532);
 }
 
 TEST_CASE("loss signature of mnist_attention_pool") {
-  const auto losses = signature(32, 2, [](SimpleRng& rng) { return AttentionPool({}, rng); });
-  CHECK(losses[0] == Approx(2.309046).margin(2e-5));
-  CHECK(losses[1] == Approx(2.292426).margin(2e-5));
+  check_signature(
+      "patches 4 64, position sinusoidal, relu, attention 1, dense 128, relu, dense 64, mean, dense 10", 32,
+      2.309046, 2.292426);
 }
 
-TEST_CASE("when the loss is no number, training stops with the last good model") {
+TEST_CASE("when the loss is NaN, training stops with the last good model") {
   SimpleRng rng(1);
-  Mlp model({784, 8, 10}, rng);
+  Network model = network_of("dense 8, relu, dense 10", rng);
   ThreadTeam team(1);
   TrainingOptions options{.epochs = 3, .batch_size = 64, .learning_rate = 1e30};
   TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
   CHECK(train(model, {mnist_test_images()}, options, state, team) == Outcome::diverged);
   CHECK(state.best_weights.empty());
 
-  Mlp good({784, 8, 10}, rng);
+  Network good = network_of("dense 8, relu, dense 10", rng);
   options.learning_rate = 0.1;
   options.epochs = 1;
   TrainingState later(rng, all_images(mnist_test_images()), options.optimizer);
@@ -72,9 +78,9 @@ TEST_CASE("when the loss is no number, training stops with the last good model")
   CHECK(good.tensors()[0]->value == kept);
 }
 
-TEST_CASE("a last step after which nothing is a number is noticed, too") {
+TEST_CASE("a last step after which everything is NaN is noticed, too") {
   SimpleRng rng(1);
-  Mlp model({784, 8, 10}, rng);
+  Network model = network_of("dense 8, relu, dense 10", rng);
   ThreadTeam team(1);
   const TrainingOptions options{.epochs = 1, .batch_size = 10000, .learning_rate = 1e30};
   TrainingState state(rng, all_images(mnist_test_images()), options.optimizer);
@@ -87,7 +93,7 @@ TEST_CASE("early stopping keeps the best epoch's weights") {
   TrainingOptions options{.epochs = 200, .batch_size = 16, .learning_rate = 0.5};
   options.patience = 3;
   SimpleRng rng(5);
-  Mlp model({784, 64, 10}, rng);
+  Network model = network_of("dense 64, relu, dense 10", rng);
   ThreadTeam team(2);
   const TrainingData data{mnist_test_images(), split.validation};
   TrainingState state(rng, split.training, options.optimizer);
@@ -96,6 +102,20 @@ TEST_CASE("early stopping keeps the best epoch's weights") {
   const Evaluation best = evaluate(model, mnist_test_images(), split.validation, team);
   CHECK(best.loss == state.log[state.best_epoch - 1].validation_loss);
   for (const EpochReport& r : state.log) CHECK(r.validation_loss >= best.loss);
+}
+
+TEST_CASE("the best epoch is kept with its running statistics") {
+  const Split split = stratified_split(mnist_test_images(), 9500, 1);
+  TrainingOptions options{.epochs = 100, .batch_size = 16, .learning_rate = 0.3};
+  options.patience = 2;
+  SimpleRng rng(5);
+  Network model = network_of("dense 32, batch-norm, relu, dense 10", rng);
+  ThreadTeam team(2);
+  TrainingState state(rng, split.training, options.optimizer);
+  REQUIRE(train(model, {mnist_test_images(), split.validation}, options, state, team) ==
+          Outcome::stopped_early);
+  CHECK(evaluate(model, mnist_test_images(), split.validation, team).loss ==
+        state.log[state.best_epoch - 1].validation_loss);
 }
 
 TEST_CASE("a stratified split holds out every class's share, the same for the same seed") {

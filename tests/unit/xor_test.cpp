@@ -1,4 +1,4 @@
-#include "nn/models/xor_net.hpp"
+#include "nn/xor_net.hpp"
 
 #include <cmath>
 #include <sstream>
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "decision_surface.hpp"
 #include "instruction_sets.hpp"
-#include "nn/cli/decision_surface.hpp"
-#include "plain_xor.hpp"
+#include "nn/fusions/xor_sgd.hpp"
 
 using namespace nn;
 
@@ -54,15 +54,15 @@ void compare_with_plain(const XorSamples& samples, std::size_t hidden, double we
   XorNet fast(hidden, rng);
   for (double* p : parameters(fast)) *p *= weights_scale;
   XorNet plain = fast;
-  const double fast_loss = train(fast, samples, epochs, rate);
-  const double plain_loss = test::plain_train(plain, samples, epochs, rate);
+  const double fast_loss = train_fused(fast, samples, epochs, rate);
+  const double plain_loss = train(plain, samples, epochs, rate);
   REQUIRE(std::abs(fast_loss - plain_loss) < tolerance);
   REQUIRE(max_difference(fast, plain) < tolerance);
 }
 
 }  // namespace
 
-TEST_CASE("XorNet: training equals the plain loops, with every instruction set of this machine") {
+TEST_CASE("XorNet: the fusion equals the plain loops, with every instruction set of this machine") {
   test::with_every_instruction_set([] {
     for (const std::size_t hidden : {1u, 2u, 3u, 4u, 5u, 8u, 17u}) {
       compare_with_plain(kXor, hidden, 1, 1, 0.01, 1e-14);
@@ -83,7 +83,7 @@ TEST_CASE("XorNet: training equals the plain loops, with every instruction set o
 TEST_CASE("XorNet: a rate too large gives the infinities and NaNs of the plain loops, no crash") {
   SimpleRng rng(1);
   XorNet net(4, rng);
-  REQUIRE(std::isnan(train(net, kXor, 10, INFINITY)));
+  REQUIRE(std::isnan(train_fused(net, kXor, 10, INFINITY)));
 }
 
 TEST_CASE("XorNet: every gradient equals finite differences") {
@@ -107,14 +107,14 @@ TEST_CASE("XorNet: every gradient equals finite differences") {
   }
 }
 
-TEST_CASE("XorNet: stretches are as good as one run") {
+TEST_CASE("XorNet: intervals are as good as one run") {
   SimpleRng rng(42);
-  XorNet whole(4, rng), stretches = whole;
-  const double loss = train(whole, kXor, 3000, 0.01);
+  XorNet whole(4, rng), intervals = whole;
+  const double loss = train_fused(whole, kXor, 3000, 0.01);
   double last = 0;
-  for (int i = 0; i < 30; ++i) last = train(stretches, kXor, 100, 0.01);
+  for (int i = 0; i < 30; ++i) last = train_fused(intervals, kXor, 100, 0.01);
   REQUIRE(std::abs(loss - last) < 1e-12);
-  REQUIRE(max_difference(whole, stretches) < 1e-11);
+  REQUIRE(max_difference(whole, intervals) < 1e-11);
 }
 
 TEST_CASE("XorNet: the reference losses of seed 42") {
@@ -126,35 +126,35 @@ TEST_CASE("XorNet: the reference losses of seed 42") {
   } reference[] = {{1'000, 0.250299725}, {10'000, 0.250287172}, {100'000, 0.016883552}};
   std::size_t done = 0;
   for (const auto& [epochs, loss] : reference) {
-    REQUIRE(std::abs(train(net, kXor, epochs - done, 0.01) - loss) < 1e-8);
+    REQUIRE(std::abs(train_fused(net, kXor, epochs - done, 0.01) - loss) < 1e-8);
     done = epochs;
   }
-  test::plain_train(plain, kXor, 100'000, 0.01);
+  train(plain, kXor, 100'000, 0.01);
   REQUIRE(max_difference(net, plain) < 1e-8);
 }
 
-TEST_CASE("XorNet: the gates answer as C++ does") {
+TEST_CASE("XorNet: the gates are those of C++") {
   for (const bool a : {false, true}) {
     for (const bool b : {false, true}) {
       const std::size_t row = 2 * std::size_t{a} + std::size_t{b};
-      const auto answer = [&](const char* gate) { return named(kGateNames, gate).value()[row] == 1; };
-      REQUIRE(answer("xor") == (a != b));
-      REQUIRE(answer("and") == (a && b));
-      REQUIRE(answer("or") == (a || b));
-      REQUIRE(answer("nand") == !(a && b));
-      REQUIRE(answer("nor") == !(a || b));
-      REQUIRE(answer("xnor") == (a == b));
+      const auto truth = [&](const char* gate) { return named(kGateNames, gate).value()[row] == 1; };
+      REQUIRE(truth("xor") == (a != b));
+      REQUIRE(truth("and") == (a && b));
+      REQUIRE(truth("or") == (a || b));
+      REQUIRE(truth("nand") == !(a && b));
+      REQUIRE(truth("nor") == !(a || b));
+      REQUIRE(truth("xnor") == (a == b));
     }
   }
 }
 
 TEST_CASE("XorNet: learns every gate of two inputs") {
   for (unsigned gate = 0; gate < 16; ++gate) {
-    const auto answer = [&](unsigned row) { return gate >> row & 1 ? 1.0 : 0.0; };
-    const XorSamples samples = truth_table({answer(0), answer(1), answer(2), answer(3)});
+    const auto truth = [&](unsigned row) { return gate >> row & 1 ? 1.0 : 0.0; };
+    const XorSamples samples = truth_table({truth(0), truth(1), truth(2), truth(3)});
     SimpleRng rng(42);
     XorNet net(4, rng);
-    REQUIRE(train(net, samples, 20'000, 0.5) < 0.01);
+    REQUIRE(train_fused(net, samples, 20'000, 0.5) < 0.01);
     for (const auto& [x0, x1, y] : samples) REQUIRE(std::abs(net.predict(x0, x1) - y) < 0.1);
   }
 }
@@ -162,13 +162,13 @@ TEST_CASE("XorNet: learns every gate of two inputs") {
 TEST_CASE("decision_surface: every character says the output at its place, the targets are at the corners") {
   SimpleRng rng(42);
   XorNet net(4, rng);
-  train(net, kXor, 20'000, 0.5);
-  std::istringstream lines(cli::decision_surface(net, kXor));
+  train_fused(net, kXor, 20'000, 0.5);
+  std::istringstream lines(decision_surface(net, kXor));
   std::string line;
   std::getline(lines, line);
   REQUIRE(line == "output over x0 (right) and x1 (up), from ' ' = 0 to '@' = 1, and the targets");
   std::getline(lines, line);
-  REQUIRE(line == "  +" + std::string(37, '-') + "+");
+  REQUIRE(line == "  +-------------------------------------+");
   for (int row = 18; row >= 0; --row) {
     std::getline(lines, line);
     std::string expected(row == 3 ? "0 |" : row == 15 ? "1 |" : "  |");
@@ -181,7 +181,7 @@ TEST_CASE("decision_surface: every character says the output at its place, the t
     REQUIRE(line == expected + "|");
   }
   std::getline(lines, line);
-  REQUIRE(line == "  +" + std::string(37, '-') + "+");
+  REQUIRE(line == "  +-------------------------------------+");
   std::getline(lines, line);
   REQUIRE(line == "         0                       1");
   REQUIRE(!std::getline(lines, line));
@@ -193,7 +193,7 @@ TEST_CASE("decision_surface: outputs of exactly 0 and 1 have their shades") {
   net.w2 = {0};
   for (const auto& [b2, shade] : {std::pair{-1e4, ' '}, {0.0, '+'}, {1e4, '@'}}) {
     net.b2 = b2;
-    const std::string picture = cli::decision_surface(net, kXor);
+    const std::string picture = decision_surface(net, kXor);
     REQUIRE(picture.find("  |" + std::string(37, shade) + "|\n") != std::string::npos);
   }
 }

@@ -1,6 +1,7 @@
 """The pictures of a report, each drawn into a figure or a part of one, on light or on dark paper."""
 
 import math
+from functools import partial
 
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -11,16 +12,18 @@ from figures.attention import draw_map
 from figures.comparison import draw_accuracy, draw_loss
 from figures.run_groups import RunGroup
 from figures.style import Theme, as_letters, frame_picture, set_title, style_axes
-from models import AttentionPool, Cnn, Mlp, Model
-from models.attention_maps import attention_maps
+from models import Model
+from models.attention_maps import attention_layers, attention_maps
+from models.chain import IMAGE, all_steps
+from models.layers import Conv, Dense
 
 LARGEST_WITH_COUNTS = 20  # classes of a confusion matrix in whose cells a number can be read
-MOST_UNITS = 36
+MAX_UNITS = 36
 MAPS = 6  # images whose attention is shown
 
 
 def draw_confusion(figure: FigureBase, evaluation: Evaluation, names: list[str], theme: Theme) -> None:
-    """Rows are labels, columns answers; a cell is as dark as its share of the row, small shares raised."""
+    """Rows are labels, columns predictions; a cell is as dark as its share of the row, small shares raised."""
     axes, confusion = figure.subplots(), evaluation.confusion
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=theme.heat, norm=PowerNorm(0.4, 0, 1))
@@ -31,7 +34,7 @@ def draw_confusion(figure: FigureBase, evaluation: Evaluation, names: list[str],
     axes.set_xticks(places, letters, rotation=90 if long else 0, fontsize=size)
     axes.set_yticks(places, letters, fontsize=size)
     axes.tick_params(length=0, labelcolor=theme.faint)
-    axes.set_xlabel("answer", color=theme.faint)
+    axes.set_xlabel("prediction", color=theme.faint)
     axes.set_ylabel("label", color=theme.faint)
     set_title(axes, "Confusion matrix", theme)
     if len(names) <= LARGEST_WITH_COUNTS:
@@ -59,32 +62,53 @@ def draw_calibration(figure: FigureBase, evaluation: Evaluation, theme: Theme) -
 
 
 def draw_inside(
-    figure: FigureBase, model: Model, images: np.ndarray, answers: list[str], theme: Theme
+    figure: FigureBase, model: Model, images: np.ndarray, predictions: list[str], theme: Theme
 ) -> None:
-    """What the network has learned to look for, or at: weights, filters, or attention on the first images.
+    """What the network has learned to look for, and at: its first layer, attention on the first images.
 
-    `answers` are what it says to `images` (N, rows, columns).
+    `predictions` are what it takes `images` (N, rows, columns) for.
     """
-    match model:
-        case Mlp():
-            strongest = np.argsort(-np.linalg.norm(model.tensors["W1"], axis=0), kind="stable")[:MOST_UNITS]
-            size = images.shape[1:]
-            tiles = model.tensors["W1"].T[strongest].reshape(-1, *size)
-            title = f"First-layer weights of the {len(tiles)} strongest of {len(model.tensors['b1'])} units"
-            draw_tiles(figure, tiles, title, theme)
-        case Cnn():
-            tiles = model.tensors["conv.weight"].reshape(-1, model.kernel, model.kernel)
-            draw_tiles(figure, tiles, f"The {model.filters} filters", theme)
-        case AttentionPool():
-            grid = figure.subplots(2, MAPS // 2).ravel()
-            for axes in grid:
-                axes.set_visible(False)
-            for i, (axes, image) in enumerate(zip(grid, images[:MAPS], strict=False)):
-                axes.set_visible(True)
-                maps = attention_maps(model, image)
-                draw_map(axes, maps, maps.received.mean(axis=0), theme=theme)
-                axes.set_xlabel(as_letters(f"image {i}: {answers[i]}"), color=theme.faint)
-            set_title(grid[0], "Attention, mean of heads and queries", theme)
+    draws = []
+    if first := first_weights(model, images.shape[1:]):
+        draws.append(partial(draw_tiles, tiles=first[0], title=first[1], theme=theme))
+    if attention_layers(model):
+        of = {"model": model, "images": images, "predictions": predictions}
+        draws.append(partial(draw_attention, **of, theme=theme))
+    if not draws:
+        text = "No dense or convolutional layer on pixels, no attention: nothing to draw."
+        figure.text(0.5, 0.5, text, color=theme.faint, ha="center")
+        return
+    for part, draw in zip(figure.subfigures(1, len(draws), squeeze=False).flat, draws, strict=True):
+        draw(part)
+
+
+def first_weights(model: Model, size: tuple[int, int]) -> tuple[np.ndarray, str] | None:
+    """Of the first dense or convolutional layer if it is on pixels: (count, rows, columns), and a title."""
+    step = next((step for step in all_steps(model.steps) if isinstance(step.layer, Conv | Dense)), None)
+    match step and step.layer:
+        case Conv(filters):
+            return step["weight"][:, 0], f"The {filters} filters of the first layer"
+        case Dense(units) if len(step.takes) == IMAGE or step.takes == (math.prod(size),):
+            w = step["weight"]  # (I, units)
+            strongest = np.argsort(-np.linalg.norm(w, axis=0), kind="stable")[:MAX_UNITS]
+            rows, columns = step.takes[:2] if len(step.takes) == IMAGE else size
+            tiles = w.T[strongest].reshape(len(strongest), -1, rows, columns)[:, 0]  # the first channel
+            return tiles, f"First-layer weights of the {len(tiles)} strongest of {units} units"
+    return None
+
+
+def draw_attention(
+    figure: FigureBase, model: Model, images: np.ndarray, predictions: list[str], theme: Theme
+) -> None:
+    """Of the first attention layer, on the first images."""
+    grid = figure.subplots(2, MAPS // 2).ravel()
+    for axes in grid[len(images) :]:
+        axes.set_visible(False)
+    for i, (axes, image) in enumerate(zip(grid, images, strict=False)):
+        maps = attention_maps(model, image)
+        draw_map(axes, maps, maps.received.mean(axis=0), theme=theme)
+        axes.set_xlabel(as_letters(f"image {i}: {predictions[i]}"), color=theme.faint)
+    set_title(grid[0], "Attention, mean of heads and queries", theme)
 
 
 def draw_tiles(figure: FigureBase, tiles: np.ndarray, title: str, theme: Theme) -> None:
@@ -92,13 +116,13 @@ def draw_tiles(figure: FigureBase, tiles: np.ndarray, title: str, theme: Theme) 
     count, rows, columns = tiles.shape
     across = math.ceil(math.sqrt(count * rows / columns))
     down = math.ceil(count / across)
-    sheet = np.full((down * across, rows + 1, columns + 1), np.nan)  # a pixel apart
-    sheet[:count, :rows, :columns] = tiles
-    sheet = sheet.reshape(down, across, rows + 1, columns + 1).swapaxes(1, 2)
+    canvas = np.full((down * across, rows + 1, columns + 1), np.nan)  # a pixel apart
+    canvas[:count, :rows, :columns] = tiles
+    canvas = canvas.reshape(down, across, rows + 1, columns + 1).swapaxes(1, 2)
     largest = np.abs(tiles).max()
     axes = figure.subplots()
     axes.imshow(
-        sheet.reshape(down * (rows + 1), -1)[:-1, :-1], cmap=theme.signed, vmin=-largest, vmax=largest
+        canvas.reshape(down * (rows + 1), -1)[:-1, :-1], cmap=theme.signed, vmin=-largest, vmax=largest
     )
     axes.axis("off")
     set_title(axes, title, theme)

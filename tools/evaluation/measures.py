@@ -23,7 +23,7 @@ class Calibration(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Expected calibration error: the mean of |accuracy - confidence|, a bin counts by its answers."""
+        """Expected calibration error: the mean of |accuracy - confidence|, a bin counts by its predictions."""
         gap = np.abs(self.accuracy - self.confidence)[self.count > 0]
         return float(gap @ self.count[self.count > 0] / self.count.sum())
 
@@ -82,12 +82,12 @@ class Evaluation:
 
     @property
     def precision(self) -> np.ndarray:
-        """(K): of the answers with a class, the share that is right; nan if there are none."""
+        """(K): of the predictions of a class, the share that is right; nan if there are none."""
         return _share(self.confusion.diagonal(), self.confusion.sum(axis=0))
 
     @property
     def f1(self) -> np.ndarray:
-        """(K): the harmonic mean of precision and recall, 2 right / (images + answers)."""
+        """(K): the harmonic mean of precision and recall, 2 right / (images + predictions)."""
         sums = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
         return _share(2 * self.confusion.diagonal(), sums)
 
@@ -102,7 +102,7 @@ class Evaluation:
 
     @cached_property
     def mistakes(self) -> np.ndarray:
-        """Indices of the images answered wrong, the most confident answer first."""
+        """Indices of the images predicted wrong, the most confident first."""
         wrong = np.flatnonzero(self.predicted != self.labels)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 

@@ -20,8 +20,8 @@ from figures.style import DARK, LIGHT, Theme, percent
 from models import Model
 
 DPI = 120
-MOST_SHOWN = 48  # images in a gallery
-MOST_PAIRS = 10
+MAX_SHOWN = 48  # images in a gallery
+MAX_PAIRS = 10
 STYLE = Path(__file__).with_name("page.css")
 
 
@@ -38,8 +38,8 @@ class Report:
     run: RunGroup | None  # the training's log
 
     @property
-    def answers(self) -> list[str]:
-        """What the network says to each image."""
+    def predictions(self) -> list[str]:
+        """What the network takes each image for."""
         return [self.names[label] for label in self.evaluation.predicted]
 
 
@@ -68,7 +68,7 @@ def page(report: Report) -> str:
 <body>
 <header>
 <h1>{escape(report.model_path.name)}</h1>
-<p>{escape(report.model.summary)}, {sum(t.size for t in report.model.tensors.values()):,} parameters,
+<p>{escape(report.model.summary)}, {report.model.parameters:,} parameters,
 on the {len(report.images):,} test images in {escape(str(report.data_dir))}</p>
 </header>
 {"".join(sections)}</body>
@@ -101,16 +101,16 @@ def classes(report: Report) -> str:
     ]
     wrong = e.confusion.copy()
     np.fill_diagonal(wrong, 0)
-    order = [int(i) for i in np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS] if wrong.flat[i]]
+    order = [int(i) for i in np.argsort(-wrong, axis=None, kind="stable")[:MAX_PAIRS] if wrong.flat[i]]
     pairs = [(names[i // len(names)], names[i % len(names)], str(wrong.flat[i])) for i in order]
-    picture = figure_html(
-        partial(draw_confusion, evaluation=e, names=names), (5.6, 5.6), "Confusion matrix: labels by answers"
-    )
+    draw = partial(draw_confusion, evaluation=e, names=names)
+    picture = figure_html(draw, (5.6, 5.6), "Confusion matrix: labels by predictions")
+    header = ("most frequent mistake: label", "prediction", "images")
     return section(
         "Classes",
         f'<div class="beside">{picture}<div>'
         + table("classes", ("class", "images", "precision", "recall", "F1"), rows)
-        + (table("confusions", ("most frequent mistake: label", "answer", "images"), pairs) if pairs else "")
+        + (table("confusions", header, pairs) if pairs else "")
         + "</div></div>\n",
     )
 
@@ -123,9 +123,9 @@ def calibration(report: Report) -> str:
         "Accuracy by confidence, and images by confidence",
     )
     text = (
-        "<p>How often an answer is right, by how sure the network says it is: on the dashed line it is right"
-        " as often as it says, below it is too sure of itself. The error is the mean distance from that line,"
-        f" each of {BINS} bins weighted by its images (Guo et al. 2017).</p>"
+        "<p>How often a prediction is right, by how sure the network says it is: on the dashed line it is"
+        " right as often as it says, below it is too sure of itself. The error is the mean distance from"
+        f" that line, each of {BINS} bins weighted by its images (Guo et al. 2017).</p>"
     )
     return section("Calibration", f'<div class="beside">{picture}<div>{text}</div></div>\n')
 
@@ -146,23 +146,23 @@ def gallery_sections(report: Report) -> list[str]:
 
 
 def gallery(name: str, report: Report, indices: np.ndarray) -> str:
-    """Images with label, answer and confidence, the most confident first."""
-    e, names, shown = report.evaluation, report.names, indices[:MOST_SHOWN]
-    count = f"<p>{len(shown)} of {len(indices):,}, the most confident first: label → answer.</p>\n"
+    """Images with label, prediction and confidence, the most confident first."""
+    e, names, shown = report.evaluation, report.names, indices[:MAX_SHOWN]
+    count = f"<p>{len(shown)} of {len(indices):,}, the most confident first: label → prediction.</p>\n"
     items = []
     for i in shown:
-        label, answer = escape(names[e.labels[i]]), escape(names[e.predicted[i]])
-        alt = f"image {i}: label {label}, answer {answer}"
+        label, prediction = escape(names[e.labels[i]]), escape(names[e.predicted[i]])
+        alt = f"image {i}: label {label}, prediction {prediction}"
         items.append(
             f'<figure title="image {i}"><img class="digit" src="{ink_uri(report.images[i])}" alt="{alt}">'
-            f"<figcaption>{label} → {answer}<br><small>{percent(e.confidence[i])}</small></figcaption>"
+            f"<figcaption>{label} → {prediction}<br><small>{percent(e.confidence[i])}</small></figcaption>"
             "</figure>\n"
         )
     return f'{count}<div class="gallery" id="{name}">\n{"".join(items)}</div>\n'
 
 
 def inside(report: Report) -> str:
-    draw = partial(draw_inside, model=report.model, images=report.images, answers=report.answers)
+    draw = partial(draw_inside, model=report.model, images=report.images, predictions=report.predictions)
     return section("Inside the network", figure_html(draw, (7.0, 5.6), "What the network has learned"))
 
 

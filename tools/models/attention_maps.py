@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.networks import AttentionPool
+from models.chain import Step, inputs_of
+from models.layers import Attention, Patches
+from models.model import Model
 
-INKED = 0.25  # mean ink of a patch that has something to say, of the most inked patch
+NON_EMPTY = 0.25  # mean ink of a patch that has something to say, of the fullest patch
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,7 @@ class AttentionMaps:
         return self._on_grid(-(self.weights * logs).sum(axis=2))
 
     @property
-    def most_entropy(self) -> float:
+    def max_entropy(self) -> float:
         return float(np.log2(self._patches))
 
     def of_query(self, row: int, column: int) -> np.ndarray:
@@ -40,10 +42,11 @@ class AttentionMaps:
         return self._on_grid(self.weights[:, row * self.grid[1] + column]) * self._patches
 
     def decided_queries(self, count: int) -> list[tuple[int, int]]:
-        """The `count` inked patches with the least entropy, mean of the heads; any, if none is inked."""
+        """The `count` non-empty patches with the least entropy, mean of the heads; any, if all are empty."""
         (rows, columns), entropy = self.grid, self.entropy.mean(axis=0)
-        ink = self.picture.reshape(rows, -1, columns, self.picture.shape[1] // columns).mean(axis=(1, 3))
-        order = np.argsort(np.where(ink >= INKED * ink.max(), entropy, np.inf), axis=None, kind="stable")
+        bands = np.array_split(self.picture, rows)
+        ink = np.array([[cell.mean() for cell in np.array_split(band, columns, axis=1)] for band in bands])
+        order = np.argsort(np.where(ink >= NON_EMPTY * ink.max(), entropy, np.inf), axis=None, kind="stable")
         return [divmod(int(patch), columns) for patch in order[:count]]
 
     @property
@@ -54,6 +57,19 @@ class AttentionMaps:
         return values.reshape(len(self.weights), *self.grid)
 
 
-def attention_maps(model: AttentionPool, picture: np.ndarray) -> AttentionMaps:
-    """Of a picture (rows, columns) of the model's size, ink 0 to 1."""
-    return AttentionMaps(picture, model.attention(model.tokens(picture.reshape(1, -1)))[0], model.grid)
+def attention_maps(model: Model, picture: np.ndarray, number: int = 1) -> AttentionMaps:
+    """Of a picture (rows, columns) of the model's size, ink 0 to 1; attention layers count from 1."""
+    wanted = attention_layers(model)[number - 1]
+    inputs = inputs_of(model.steps, picture.reshape(1, *model.shape))
+    tokens = next(x for step, x in inputs if step is wanted)
+    return AttentionMaps(picture, wanted.layer.weights(tokens, wanted)[0], patch_grid(model))
+
+
+def attention_layers(model: Model) -> list[Step]:
+    return list(model.find(Attention))
+
+
+def patch_grid(model: Model) -> tuple[int, int]:
+    """Rows and columns of the patches that the tokens are."""
+    patches = next(model.find(Patches))
+    return patches.layer.grid(patches.takes)

@@ -1,150 +1,174 @@
-"""The .bin files: little-endian; int32 sizes, then float64 tensors, row-major, in the order of their names.
+"""The .bin files: little-endian; int32 sizes, then float64 tensors, row-major, in the order of the chain.
 
-    Mlp            inputs, hidden, outputs; W1 b1 W2 b2
-    Cnn            out_channels, in_channels = 1, kernel, height, width; conv W, b; fc_in, fc_out; FC W, b
-    AttentionPool  patch, tokens, d_model, ff, classes; Wp bp pos Wq bq Wk bk Wv bv W1 b1 W2 b2 Wcls bcls
+    mlp             inputs, hidden, outputs; W1 b1 W2 b2
+    cnn             out_channels, in_channels = 1, kernel, height, width; conv W, b; fc_in, fc_out; FC W, b
+    attention_pool  patch, tokens, d_model, ff, classes; Wp bp pos Wq bq Wk bk Wv bv W1 b1 W2 b2 Wcls bcls
 
-Which network a file holds is told by its sizes: they must account for its length to the byte.
+These are the networks of old_networks.py; which one a file holds is told by its sizes: they must account for
+its length to the byte. They do not say dropout, the sides of an MLP's images, nor what positions started from;
+without positions, pos is 0.
 """
 
 import math
 import struct
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from common.errors import ModelError
+from models.chain import Layer, Shape
+from models.layers import Attention, Conv, Dense, Dropout, MaxPool, Mean, Patches, Position, Relu
 from models.limits import MAX_PIXELS
 from models.model import DIGITS, Model
-from models.network_json import check_limits
-from models.networks import AttentionPool, Cnn, Dense, Mlp
+from models.old_networks import attention_pool, cnn, mlp
 
-Part = list[int] | str  # int32 sizes, or the name of a float64 tensor
+KERNELS = (3, 5, 7)
+Part = list[int] | Shape  # int32 sizes, or a float64 tensor of that shape
+
+
+class Layout(NamedTuple):
+    """What a file is made of, and the network that its sizes tell, if it can be."""
+
+    program: str
+    parts: list[Part]
+    network: Callable[[], Model]
+
+    @property
+    def length(self) -> int:
+        return sum(map(part_length, self.parts))
+
+    @property
+    def sizes(self) -> list[int]:
+        return [size for part in self.parts if isinstance(part, list) for size in part]
+
+
+def mlp_layout(inputs: int, hidden: int, classes: int) -> Layout:
+    parts = [[inputs, hidden, classes], (inputs, hidden), (hidden,), (hidden, classes), (classes,)]
+    return Layout("mnist_mlp", parts, lambda: mlp(inputs, [(hidden, "relu", 0)], classes))
+
+
+def cnn_layout(size: tuple[int, int], filters: int, kernel: int, classes: int) -> Layout:
+    features = filters * (size[0] // 2) * (size[1] // 2)
+    conv = [[filters, 1, kernel, *size], (filters, kernel * kernel), (filters,)]
+    parts = [*conv, [features, classes], (features, classes), (classes,)]
+    return Layout("mnist_cnn", parts, lambda: cnn(size, filters, kernel, classes))
+
+
+def attention_layout(patch: int, tokens: int, width: int, ff: int, classes: int) -> Layout:
+    D, side = width, math.isqrt(tokens) * patch
+    parts = [
+        [patch, tokens, D, ff, classes], (patch * patch, D), (D,), (tokens, D), *[(D, D), (D,)] * 3,
+        (D, ff), (ff,), (ff, D), (D,), (D, classes), (classes,),
+    ]  # fmt: skip
+    return Layout("mnist_attention_pool", parts, lambda: attention_pool((side, side), patch, D, ff, classes))
 
 
 def read_bin(path: Path, file: BinaryIO) -> Model:
-    """Raises ModelError (path, found, expected)."""
+    """Raises ModelError (path, found, expected), or NetworkError."""
     length = file.seek(0, 2)
-    candidates = [network for guess in (_mlp, _cnn, _attention) if (network := guess(file))]
-    network = next((network for network in candidates if _length(network) == length), None)
-    if network is None and candidates:
-        likeliest = max(candidates, key=lambda network: len(_parts(network)[0]))  # most sizes that make sense
-        expected = f"{_length(likeliest)} for a model of {likeliest.program} ({likeliest.summary})"
+    candidates = [layout for guess in (guess_mlp, guess_cnn, guess_attention) if (layout := guess(file))]
+    layout = next((layout for layout in candidates if layout.length == length), None)
+    if layout is None and candidates:
+        likeliest = max(candidates, key=lambda layout: len(layout.sizes))  # most sizes that make sense
+        sizes = ", ".join(map(str, likeliest.sizes))
+        expected = f"{likeliest.length} for a model of {likeliest.program} with the sizes {sizes}"
         raise ModelError(path, f"{length} bytes", expected)
-    if network is None:
-        programs = ", ".join(kind.program for kind in (Mlp, Cnn, AttentionPool))
-        expected = f"a .safetensors or a .bin of one of {programs}"
+    if layout is None:
+        expected = "a .safetensors or a .bin of one of mnist_mlp, mnist_cnn, mnist_attention_pool"
         raise ModelError(path, f"{length} bytes that are no model", expected)
-    check_limits(path, network)
-    if network.classes == 1:
+    model = layout.network()
+    if model.classes == 1:
         expected = "two classes or more (a .bin of mlp_simple does not tell that its units are sigmoid)"
         raise ModelError(path, "a network with one output", expected)
-    tensors, offset = {}, 0
-    for part in _parts(network):
-        if isinstance(part, str):
-            shape = network.shapes()[part]
-            file.seek(offset)
-            tensors[part] = np.fromfile(file, "<f8", math.prod(shape)).reshape(shape)
-        offset += _part_length(network, part)
-    return replace(network, tensors=tensors)
+    file.seek(0)
+    values = []
+    for part in layout.parts:
+        if isinstance(part, list):
+            file.seek(part_length(part), 1)
+        else:
+            values.append(np.frombuffer(file.read(part_length(part)), "<f8"))
+    shapes = model.shapes.items()
+    return replace(model, tensors={name: v.reshape(s) for (name, s), v in zip(shapes, values, strict=True)})
 
 
 def bin_bytes(path: Path, model: Model) -> bytes:
     """What `path` is to hold. Raises ModelError if the format cannot say it."""
-    if beyond := _beyond_bin(model):
-        found = f"the network has {beyond}, which a .bin cannot say"
+    layout = layout_of(model)
+    if layout is None or model.known_classes < model.classes:
+        has = "a class of outliers" if layout else f"the layers {model.summary} on {model.pixels}"
+        found = f"the network has {has}, which a .bin cannot say"
         raise ModelError(path, found, "a path that ends in .safetensors")
+    tensors = list(model.tensors.values())
+    if "position1.table" not in model.tensors and layout.program == "mnist_attention_pool":
+        tensors.insert(2, np.zeros(layout.parts[3]))  # pos
+    values = iter(tensors)
     return b"".join(
-        struct.pack(f"<{len(part)}i", *part) if isinstance(part, list) else model.tensors[part].astype("<f8")
-        for part in _parts(model)
+        struct.pack(f"<{len(part)}i", *part) if isinstance(part, list) else next(values).astype("<f8")
+        for part in layout.parts
     )
 
 
-def _beyond_bin(model: Model) -> str | None:
-    """What the network has that a .bin has no place for."""
-    if model.answers < model.classes:
-        return "a class of outliers"
-    match model:
-        case Mlp(hidden=hidden) if len(hidden) != 1:
-            return f"{len(hidden)} hidden layers"
-        case Mlp(hidden=[layer]) if layer.activation != "relu":
-            return f"the activation {layer.activation}"
-        case AttentionPool(heads=heads) if heads != 1:
-            return f"{heads} heads"
-        case AttentionPool(height=height, width=width) if height != width:
-            return f"images of {model.pixels}"
+def layout_of(model: Model) -> Layout | None:
+    """None if a .bin has no place for such a network."""
+    square = model.input[:1] == model.input[1:]
+    match model.layers:
+        case (Dense(hidden), Relu(), *dropout, Dense()) if kinds(dropout) in ([], [Dropout]):
+            return mlp_layout(model.inputs, hidden, model.classes)
+        case (Conv(filters, kernel, 1, False), Relu(), MaxPool(2), Dense()) if kernel in KERNELS:
+            return cnn_layout(model.input, filters, kernel, model.classes)
+        case (
+            Patches(patch, width), *position, Relu(), Attention(1, False),
+            Dense(ff), Relu(), Dense(out), Mean(), Dense(),
+        ) if kinds(position) in ([], [Position]) and out == width and square:  # fmt: skip
+            return attention_layout(patch, model.steps[0].makes[0], width, ff, model.classes)
     return None
 
 
-def _parts(network: Model) -> list[Part]:
-    """What the network's file is made of, in order."""
-    match network:
-        case Mlp():
-            return [[network.inputs, network.hidden[0].units, network.classes], *network.shapes()]
-        case Cnn(filters=filters, kernel=kernel, height=height, width=width):
-            fc_sizes = list(network.shapes()["fc.weight"])
-            sizes = [filters, 1, kernel, height, width]
-            return [sizes, "conv.weight", "conv.bias", fc_sizes, "fc.weight", "fc.bias"]
-        case AttentionPool(patch=patch, d_model=d_model, ff_dim=ff_dim, classes=classes):
-            return [[patch, math.prod(network.grid), d_model, ff_dim, classes], *network.shapes()]
-    raise AssertionError(network)
+def kinds(layers: Iterable[Layer]) -> list[type[Layer]]:
+    return [type(layer) for layer in layers]
 
 
-def _part_length(network: Model, part: Part) -> int:
-    return 8 * math.prod(network.shapes()[part]) if isinstance(part, str) else 4 * len(part)
+def guess_mlp(file: BinaryIO) -> Layout | None:
+    return mlp_layout(*sizes) if (sizes := read_sizes(file, 3)) else None
 
 
-def _length(network: Model) -> int:
-    return sum(_part_length(network, part) for part in _parts(network))
-
-
-def _mlp(file: BinaryIO) -> Mlp | None:
-    if sizes := _sizes(file, 3):
-        inputs, hidden, classes = sizes
-        return Mlp(inputs=inputs, hidden=(Dense(hidden),), classes=classes)
-    return None
-
-
-def _cnn(file: BinaryIO) -> Cnn | None:
-    if not (sizes := _sizes(file, 5)):
+def guess_cnn(file: BinaryIO) -> Layout | None:
+    if not (sizes := read_sizes(file, 5)):
         return None
-    filters, channels, kernel, height, width = sizes
-    network = Cnn(height=height, width=width, filters=filters, kernel=kernel, classes=DIGITS)
-    fc_in, _ = network.shapes()["fc.weight"]
-    fc_at = 4 * len(sizes) + 8 * filters * (kernel**2 + 1)
-    fc_sizes = _ints(file, 2, fc_at) or [fc_in, DIGITS]  # of a file cut short before them: the likeliest
-    if channels != 1 or network.contradiction() or fc_sizes[0] != fc_in or not _plausible(fc_sizes[1:]):
+    filters, channels, kernel, *size = sizes
+    layout = cnn_layout((size[0], size[1]), filters, kernel, DIGITS)
+    features = layout.sizes[5]
+    fc_at = sum(map(part_length, layout.parts[:3]))
+    fc_sizes = read_ints(file, 2, fc_at) or [features, DIGITS]  # of a file cut short: the likeliest
+    if channels != 1 or kernel not in KERNELS or fc_sizes[0] != features or not plausible(fc_sizes):
         return None
-    return replace(network, classes=fc_sizes[1])
+    return cnn_layout((size[0], size[1]), filters, kernel, fc_sizes[1])
 
 
-def _attention(file: BinaryIO) -> AttentionPool | None:
-    if not (sizes := _sizes(file, 5)):
-        return None
-    patch, tokens, d_model, ff_dim, classes = sizes
-    side = math.isqrt(tokens)
-    if side**2 != tokens:
-        return None
-    size = side * patch
-    return AttentionPool(
-        height=size, width=size, patch=patch, d_model=d_model, ff_dim=ff_dim, classes=classes
-    )
+def guess_attention(file: BinaryIO) -> Layout | None:
+    sizes = read_sizes(file, 5)
+    return attention_layout(*sizes) if sizes and math.isqrt(sizes[1]) ** 2 == sizes[1] else None
 
 
-def _sizes(file: BinaryIO, count: int) -> list[int] | None:
+def read_sizes(file: BinaryIO, count: int) -> list[int] | None:
     """The first `count` int32, if they can be sizes: larger ones are text, or something else."""
-    values = _ints(file, count, 0)
-    return values if values and _plausible(values) else None
+    values = read_ints(file, count, 0)
+    return values if values and plausible(values) else None
 
 
-def _ints(file: BinaryIO, count: int, offset: int) -> list[int]:
+def read_ints(file: BinaryIO, count: int, offset: int) -> list[int]:
     """`count` int32 at `offset`; none if the file ends before."""
     file.seek(offset)
     data = file.read(4 * count)
     return list(struct.unpack(f"<{count}i", data)) if len(data) == 4 * count else []
 
 
-def _plausible(sizes: list[int]) -> bool:
+def plausible(sizes: list[int]) -> bool:
     return all(1 <= size <= MAX_PIXELS for size in sizes)
+
+
+def part_length(part: Part) -> int:
+    return 4 * len(part) if isinstance(part, list) else 8 * math.prod(part)

@@ -9,11 +9,15 @@ import numpy as np
 from common.errors import ModelError, os_reason
 from common.writing import replacing
 from models.bin_files import bin_bytes, read_bin
+from models.limits import NetworkError
 from models.model import DIGIT_SIZE, DIGITS, Model
-from models.network_json import KINDS
-from models.networks import Mlp
 from models.tensor_files import looks_like_safetensors, npz_bytes, read_safetensors, safetensors_bytes
 
+DEFAULT_PATHS = {
+    "mnist_model.bin": "mnist_mlp",
+    "mnist_cnn_model.bin": "mnist_cnn",
+    "mnist_attention_model.bin": "mnist_attention_pool",
+}
 WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
     ".safetensors": lambda _, model: safetensors_bytes(model),
     ".bin": bin_bytes,
@@ -24,14 +28,14 @@ WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
 def load_digit_model(path: Path) -> Model:
     """Reads a model that tells ten digits in pictures of 28x28. Raises ModelError."""
     model = load_model(path)
-    if not model.takes(DIGIT_SIZE) or model.answers != DIGITS:
-        found = f"a network from {model.pixels} to {model.answers} classes"
+    if not model.takes(DIGIT_SIZE) or model.known_classes != DIGITS:
+        found = f"a network from {model.pixels} to {model.known_classes} classes"
         raise ModelError(path, found, "one from {} x {} pixels to {} digits".format(*DIGIT_SIZE, DIGITS))
     return model
 
 
 def load_model(path: Path) -> Model:
-    """Reads a model of any of the three kinds and of any size. Raises ModelError (path, found, expected)."""
+    """Reads a model of any layers and of any size. Raises ModelError (path, found, expected)."""
     try:
         with path.open("rb") as file:
             model = read_safetensors(path) if looks_like_safetensors(file.read(9)) else read_bin(path, file)
@@ -40,6 +44,8 @@ def load_model(path: Path) -> Model:
         raise ModelError(path, "no such file", expected) from error
     except OSError as error:
         raise ModelError(path, os_reason(error), "a model file") from error
+    except NetworkError as error:
+        raise ModelError(path, error.found, error.expected) from error
     return replace(model, tensors={name: _float32(path, name, t) for name, t in model.tensors.items()})
 
 
@@ -54,8 +60,9 @@ def save_model(path: Path, model: Model) -> None:
 
 def _training_command(path: Path) -> str:
     """The command that writes `path`: with its own program if the name is a default one, mnist_mlp if not."""
-    kind = next((kind for kind in KINDS.values() if path.stem == Path(kind.default_path).stem), Mlp)
-    return f"tools/run.sh {kind.program}" + ("" if str(path) == kind.default_path else f" --output {path}")
+    same_name = (default for default in DEFAULT_PATHS if path.stem == Path(default).stem)
+    default = next(same_name, "mnist_model.bin")
+    return f"tools/run.sh {DEFAULT_PATHS[default]}" + ("" if str(path) == default else f" --output {path}")
 
 
 def _float32(path: Path, name: str, values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from models.model import Model
 def read_images_for(
     model: Model, folder: Path, part: str, transpose: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images of `part`, "train" or "t10k": uint8 (N, rows, columns), and labels (N) that the network answers.
+    """Images of `part`, "train" or "t10k": uint8 (N, rows, columns), and labels (N) that the network knows.
 
     Rows and columns are swapped if `transpose` asks for it or the network's file says that it was trained so.
     Raises InputError.
@@ -22,7 +22,7 @@ def read_images_for(
         images = images.swapaxes(1, 2)
     check_size(model, folder, images.shape[1:])
     if labels.max() >= model.classes:
-        expected = f"labels from 0 to {model.classes - 1}, as the network answers"
+        expected = f"labels from 0 to {model.classes - 1}, as the network predicts"
         raise InputError(folder, f"the label {labels.max()}", expected)
     return images, labels
 

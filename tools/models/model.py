@@ -1,43 +1,95 @@
-"""What every network has: sizes, tensors, metadata, and which images it takes.
+"""A network: the images it takes, its layers, its tensors, and what its file says of it.
 
-Letters: B batch, I inputs, K classes.
+Letters: B batch, I pixels of an image, K classes.
 """
 
-from abc import ABC, abstractmethod
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import cached_property
 
 import numpy as np
 
 from common.text import parse_json
+from models.chain import Layer, Shape, Shapes, Step, all_steps, place, run
+from models.layers import Attention, Conv, softmax, text_of
+from models.limits import MAX_PIXELS, MAX_SIDE, MAX_SIZE, NetworkError, Rule, whole
 
 DIGITS = 10
 DIGIT_SIZE = (28, 28)  # rows and columns of a digit's picture
 OUTLIERS = "none of these"  # what the last class is called if it is of drawings that belong to no other
 
-Shapes = dict[str, tuple[int, ...]]  # of tensors, by name, in the order of a .bin
+
+def is_input(value: object) -> bool:
+    match value:
+        case (pixels,):
+            return whole(MAX_PIXELS).allows(pixels)
+        case (rows, columns):
+            return whole(MAX_SIDE).allows(rows) and whole(MAX_SIDE).allows(columns)
+    return False
+
+
+INPUT = Rule(is_input, f"[N], at most {MAX_PIXELS}, or [rows, columns], at most {MAX_SIDE} each")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Model(ABC):
-    """A network: its sizes, and its tensors, {} as long as only the sizes are known.
+class Model:
+    """Layers are checked as they are put together. Raises NetworkError."""
 
-    The sizes are fields of the subclasses, each of which has `inputs`, the pixels of an image, as a field or
-    as a property.
-    """
-
-    kind: ClassVar[str]  # its name in a .safetensors
-    program: ClassVar[str]  # the C++ program that trains it
-    default_path: ClassVar[str]  # where that program writes it
-
-    classes: int
-    tensors: dict[str, np.ndarray] = field(default_factory=dict)  # float32
+    input: tuple[int, ...]  # (I), pixels in a row, or (rows, columns) of a grey image
+    layers: tuple[Layer, ...]
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)  # float32; {} if only the layers are known
     metadata: dict[str, str] = field(default_factory=dict)  # what else its file says of it
 
+    def __post_init__(self) -> None:
+        INPUT.check("the network's input", self.input)
+        makes = self.steps[-1].makes if self.steps else self.shape
+        if len(makes) != 1 or makes[0] > MAX_SIZE:
+            found = f"{' x '.join(map(str, makes))} values from the last layer"
+            raise NetworkError(found, f"a vector of 1 to {MAX_SIZE} classes")
+
     @property
-    @abstractmethod
+    def shape(self) -> Shape:
+        """What the first layer takes."""
+        return (*self.input, 1) if len(self.input) == 2 else self.input
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        return place(self.layers, self.shape, self.tensors)
+
+    def find(self, kind: type[Layer]) -> Iterator[Step]:
+        """The layers of that kind, also those in others, in the order of their tensors."""
+        return (step for step in all_steps(self.steps) if isinstance(step.layer, kind))
+
+    @property
+    def shapes(self) -> Shapes:
+        """Of all tensors, in the order of a file."""
+        return {name: shape for step in all_steps(self.steps) for name, shape in step.shapes.items()}
+
+    @property
+    def parameters(self) -> int:
+        """How many values are trained."""
+        buffers = {f"{step.name}.{name}" for step in all_steps(self.steps) for name in step.layer.buffers}
+        return sum(math.prod(shape) for name, shape in self.shapes.items() if name not in buffers)
+
+    @property
     def summary(self) -> str:
-        """The network in a few words."""
+        return text_of(self.layers)
+
+    @property
+    def program(self) -> str:
+        """The program that trained it; if its file does not say, the one whose default is most like it."""
+        attention, conv = any(self.find(Attention)), any(self.find(Conv))
+        likely = "mnist_attention_pool" if attention else "mnist_cnn" if conv else "mnist_mlp"
+        return self.metadata.get("program", likely)
+
+    @property
+    def inputs(self) -> int:
+        return math.prod(self.input)
+
+    @property
+    def classes(self) -> int:
+        return self.steps[-1].makes[0]
 
     @property
     def class_names(self) -> list[str]:
@@ -46,8 +98,8 @@ class Model(ABC):
         return parse_json(names) if names else [str(label) for label in range(self.classes)]
 
     @property
-    def answers(self) -> int:
-        """How many classes can be an answer: all, less a last one of outliers (`--outliers` in training)."""
+    def known_classes(self) -> int:
+        """How many classes can be a prediction: all, less a last one of outliers (`--outliers`)."""
         return self.classes - (self.classes > 1 and self.class_names[-1] == OUTLIERS)
 
     @property
@@ -65,44 +117,22 @@ class Model(ABC):
         return self.settings.get("transpose") is True
 
     @property
-    @abstractmethod
     def pixels(self) -> str:
         """Those of an image, in words: `784 pixels`, `28 x 28 pixels`."""
+        return f"{' x '.join(map(str, self.input))} pixels"
 
-    @abstractmethod
     def takes(self, size: tuple[int, int]) -> bool:
         """Whether it is for images of `size`, rows and columns."""
-
-    @abstractmethod
-    def shapes(self) -> Shapes: ...
-
-    @abstractmethod
-    def contradiction(self) -> tuple[str, str] | None:
-        """If the sizes do not go together or are absurd: what was found, what was expected."""
-
-    @abstractmethod
-    def logits(self, x: np.ndarray) -> np.ndarray:
-        """(B, I) pixels in [0, 1] -> (B, K) scores before the softmax."""
+        return self.input in (tuple(size), (math.prod(size),))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ImageModel(Model):
-    """A network for which the pixels have rows and columns."""
+def logits(model: Model, pixels: np.ndarray, batch: int = 100) -> np.ndarray:
+    """Pixels in [0, 1], one image or many in any shape, -> (B, K) scores before the softmax; float64."""
+    x = np.asarray(pixels, np.float64).reshape(-1, *model.shape)
+    parts = [run(model.steps, x[i : i + batch]) for i in range(0, len(x), batch)]
+    return np.concatenate(parts) if parts else np.empty((0, model.classes))
 
-    height: int
-    width: int
 
-    @property
-    def image_size(self) -> tuple[int, int]:
-        return self.height, self.width
-
-    @property
-    def inputs(self) -> int:
-        return self.height * self.width
-
-    @property
-    def pixels(self) -> str:
-        return f"{self.height} x {self.width} pixels"
-
-    def takes(self, size: tuple[int, int]) -> bool:
-        return tuple(size) == self.image_size
+def probabilities(model: Model, pixels: np.ndarray, batch: int = 100) -> np.ndarray:
+    """Pixels in [0, 1], one image or many in any shape, -> (B, K) probabilities of the classes; float64."""
+    return softmax(logits(model, pixels, batch))

@@ -1,89 +1,78 @@
-"""A network's sizes as the JSON text in a .safetensors: its kind, and one key for each of its fields.
+"""A network as the JSON text in a .safetensors: every field of every layer, and no other.
 
-{"kind":"mlp","inputs":784,"hidden":[{"units":512,"activation":"relu","dropout":0}],"classes":10}
-{"kind":"cnn","height":28,"width":28,"filters":8,"kernel":3,"classes":10}
-{"kind":"attention_pool","height":28,"width":28,"patch":4,"d_model":64,"ff_dim":128,"heads":1,
- "position":"sinusoidal","classes":10}
+{"input":[28,28],"layers":[{"layer":"conv","filters":8,"kernel":3,"stride":1,"valid":false},
+ {"layer":"relu"},{"layer":"max-pool","size":2},{"layer":"dense","units":10}]}
 """
 
 import dataclasses
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from common.errors import ModelError
 from common.text import parse_json
-from models.limits import MAX_IMAGE_SIDE, MAX_LAYER_SIZE, MAX_PIXELS
+from models.chain import Layer
+from models.layers import LAYERS
+from models.limits import MAX_DEPTH, NetworkError, shown
 from models.model import Model
-from models.networks import ACTIVATIONS, POSITIONS, AttentionPool, Cnn, Dense, Mlp
-
-KINDS: dict[str, type[Model]] = {kind.kind: kind for kind in (Mlp, Cnn, AttentionPool)}
-WORDS = {"activation": tuple(ACTIVATIONS), "position": POSITIONS}
-MAX_SIZES = {"inputs": MAX_PIXELS, "height": MAX_IMAGE_SIDE, "width": MAX_IMAGE_SIDE}  # else MAX_LAYER_SIZE
 
 
 def network_json(model: Model) -> str:
-    names = [name for name in _fields(type(model)) if name != "classes"]
-    values = {name: getattr(model, name) for name in [*names, "classes"]}
-    return json.dumps({"kind": model.kind, **values}, default=dataclasses.asdict, separators=(",", ":"))
+    def values(layer: Layer) -> dict[str, object]:
+        return {"layer": layer.name, **vars(layer)}
+
+    network = {"input": model.input, "layers": model.layers}
+    return json.dumps(network, default=values, separators=(",", ":"))
 
 
-def parse_network(path: Path, text: str) -> Model:
-    """The network that `text` from `path` describes, without tensors. Raises ModelError."""
+def parse_object(path: Path, text: str) -> dict[str, object]:
+    """Raises ModelError."""
     try:
         values = parse_json(text)
     except ValueError as error:
         raise ModelError(path, f"a network that is no JSON ({error})", "a JSON object") from error
     if not isinstance(values, dict):
-        raise _refusal(path, "", values, "a JSON object")
-    name = values.pop("kind", None)
-    kind = KINDS.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise _refusal(path, "'s kind", name, f"one of {', '.join(KINDS)}")
-    model = kind(**_read_fields(path, "'s ", _fields(kind), values))
-    if contradiction := model.contradiction():
-        raise ModelError(path, *contradiction)
-    return model
+        raise ModelError(path, f"the network is {shown(values)}", "a JSON object")
+    return values
 
 
-def check_limits(path: Path, network: Model) -> None:
-    """Raises ModelError if no model file may hold this network."""
-    parse_network(path, network_json(network))
+def parse_network(values: Mapping[str, object]) -> Model:
+    """The network that a JSON object describes, without tensors. Raises NetworkError."""
+    check_keys("the network", values, ("input", "layers"))
+    size = values["input"]
+    try:
+        layers = parse_layers("", values["layers"])
+    except RecursionError as error:
+        raise NetworkError("residuals nested too deep", f"at most {MAX_DEPTH} deep") from error
+    return Model(input=tuple(size) if isinstance(size, list) else size, layers=layers)
 
 
-def _fields(kind: type) -> list[str]:
-    return [f.name for f in dataclasses.fields(kind) if f.name not in ("tensors", "metadata")]
+def parse_layers(where: str, values: object) -> tuple[Layer, ...]:
+    """`where` the list is, for messages. Raises NetworkError."""
+    if not isinstance(values, list):
+        raise NetworkError(f"{where}the layers are {shown(values)}", "a list of layers")
+    return tuple(parse_layer(f"{where}layer {number}", value) for number, value in enumerate(values, start=1))
 
 
-def _read_fields(path: Path, where: str, names: list[str], values: dict[str, object]) -> dict[str, object]:
-    """The value of each field, checked; there must be neither fewer nor more."""
-    for name in sorted(values.keys() - set(names)):
-        raise _refusal(path, where + name, values[name], f"no key but {', '.join(names)}")
-    return {name: _read_field(path, where + name, name, values.get(name)) for name in names}
+def parse_layer(where: str, value: object) -> Layer:
+    name = value.get("layer") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in LAYERS:
+        raise NetworkError(f"{where} is {shown(value)}", f'{{"layer": ...}} with one of {", ".join(LAYERS)}')
+    kind = LAYERS[name]
+    names = [field.name for field in dataclasses.fields(kind)]
+    check_keys(f"{where}: {name}", value, ("layer", *names))
+    values = {key: value[key] for key in names}
+    if "layers" in values:
+        values["layers"] = parse_layers(f"{where}: ", values["layers"])
+    try:
+        return kind(**values)
+    except NetworkError as error:
+        raise NetworkError(f"{where}: {error.found}", error.expected) from None
 
 
-def _read_field(path: Path, where: str, name: str, value: object) -> object:
-    if name == "hidden":
-        if not isinstance(value, list) or not all(isinstance(layer, dict) for layer in value):
-            raise _refusal(path, where, value, "a list of layers")
-        layers = enumerate(value, start=1)
-        return tuple(
-            Dense(**_read_fields(path, f"'s hidden layer {i}: ", _fields(Dense), v)) for i, v in layers
-        )
-    if name in WORDS:
-        good, expected = value in WORDS[name], f"one of {', '.join(WORDS[name])}"
-    elif name == "dropout":
-        good, expected = type(value) in (int, float) and 0 <= value < 1, "a rate from 0 to less than 1"
-    else:
-        largest = MAX_SIZES.get(name, MAX_LAYER_SIZE)
-        good = type(value) is int and 1 <= value <= largest
-        expected = f"a whole number from 1 to {largest}"
-    if not good:
-        raise _refusal(path, where, value, expected)
-    return value
-
-
-def _refusal(path: Path, where: str, value: object, expected: str) -> ModelError:
-    found = "missing" if value is None else json.dumps(value)
-    return ModelError(
-        path, f"the network{where} is {found if len(found) < 60 else found[:60] + '...'}", expected
-    )
+def check_keys(where: str, values: Mapping[str, object], expected: Iterable[str]) -> None:
+    """Neither fewer nor more."""
+    if missing := [key for key in expected if key not in values]:
+        raise NetworkError(f"{where} has no {missing[0]}", f"the keys {', '.join(expected)}")
+    if unknown := sorted(values.keys() - set(expected)):
+        raise NetworkError(f"{where} has the key {shown(unknown[0])}", f"no key but {', '.join(expected)}")

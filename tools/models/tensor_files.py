@@ -1,9 +1,9 @@
 """Named tensors with metadata: .safetensors, which the C++ programs read and write too, and NPZ for numpy.
 
 Metadata of a .safetensors is text by name: "format" is "nn.model", "network" is as in network_json.py, the
-rest is optional: "program", "options", "class_names" (a JSON list), ... Tensors are float32, named as in
-networks.py; others, such as a checkpoint's, are no part of the model. An NPZ has the same tensors, and the
-metadata as one JSON text called "metadata".
+rest is optional: "program", "options", "class_names" (a JSON list), ... Tensors are float32, LAYERn.SUFFIX:
+n counts the layers of a kind through the chain, such as conv1.weight. Others, such as a checkpoint's, are no
+part of the model. An NPZ has the same tensors, and the metadata as one JSON text called "metadata".
 """
 
 import io
@@ -19,10 +19,11 @@ from common.class_names import is_class_name
 from common.errors import ModelError
 from common.text import parse_json
 from models.model import Model
-from models.network_json import network_json, parse_network
+from models.network_json import network_json, parse_network, parse_object
+from models.old_networks import Stored, parse_old_network
 
 FORMAT = "nn.model"
-# Made anew when a model is written; the state of a checkpoint's training, whose tensors are left out, is not.
+# Made again when a model is written; the state of a checkpoint's training, whose tensors are left out, is not.
 NOT_KEPT = ("format", "network", "training")
 
 
@@ -32,7 +33,7 @@ def looks_like_safetensors(start: bytes) -> bool:
 
 
 def read_safetensors(path: Path) -> Model:
-    """Raises ModelError (path, found, expected)."""
+    """Raises ModelError (path, found, expected), or NetworkError."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -40,23 +41,28 @@ def read_safetensors(path: Path) -> Model:
                 raise ModelError(path, f'metadata "format" is {found[:60]}', f"{FORMAT}, as of a model")
             if "network" not in metadata:
                 raise ModelError(path, 'metadata "network" is missing', "a network as JSON")
-            network = parse_network(path, metadata["network"])
+            network, stored = parse_any(parse_object(path, metadata["network"]))
             _check_class_names(path, metadata, network.classes)
-            stored = set(file.keys())
-            tensors = {}
-            for name, shape in network.shapes().items():
-                expected = f"float32 {shape}"
-                if name not in stored:
-                    raise ModelError(path, f"no tensor {name}", f"{expected} for {network.summary}")
+            names, tensors = set(file.keys()), {}
+            for own_name, own_shape in network.shapes.items():
+                name, shape = stored.get(own_name, (own_name, own_shape))
+                expected = f"float32 {shape} for {network.summary}"
+                if name not in names:
+                    raise ModelError(path, f"no tensor {name}", expected)
                 view = file.get_slice(name)
                 if (view.get_dtype(), tuple(view.get_shape())) != ("F32", shape):
                     found = f"tensor {name} is {view.get_dtype()} {tuple(view.get_shape())}"
-                    raise ModelError(path, found, f"{expected} for {network.summary}")
-                tensors[name] = file.get_tensor(name)
+                    raise ModelError(path, found, expected)
+                tensors[own_name] = file.get_tensor(name).reshape(own_shape)
     except SafetensorError as error:
         raise ModelError(path, f"damaged ({error})", "a .safetensors") from error
     others = {name: text for name, text in metadata.items() if name not in NOT_KEPT}
     return replace(network, tensors=tensors, metadata=others)
+
+
+def parse_any(values: dict[str, object]) -> tuple[Model, Stored]:
+    """The network, and which of its tensors the file stores in another way. Raises NetworkError."""
+    return parse_old_network(values) if "kind" in values else (parse_network(values), {})
 
 
 def _check_class_names(path: Path, metadata: dict[str, str], classes: int) -> None:
@@ -77,16 +83,13 @@ def _check_class_names(path: Path, metadata: dict[str, str], classes: int) -> No
 
 def model_metadata(model: Model) -> dict[str, str]:
     """All that a file says of a model."""
-    return {
-        "program": model.program,
-        **model.metadata,
-        "format": FORMAT,
-        "network": network_json(model),
-    }
+    own = {"program": model.program, "format": FORMAT, "network": network_json(model)}
+    return {**model.metadata, **own}
 
 
 def safetensors_bytes(model: Model) -> bytes:
-    return save(model.tensors, model_metadata(model))
+    tensors = {name: np.ascontiguousarray(t) for name, t in model.tensors.items()}  # save() ignores strides
+    return save(tensors, model_metadata(model))
 
 
 def npz_bytes(model: Model) -> bytes:

@@ -1,1 +1,1 @@
-"""ONNX files of the networks: graph.py builds them, runtime.py runs and quantizes them."""
+"""ONNX files of the networks: graph.py and nodes.py build them, runtime.py runs and quantizes them."""

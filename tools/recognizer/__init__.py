@@ -1,1 +1,1 @@
-"""The digit recognizer: what it answers, and the window in which one draws."""
+"""The digit recognizer: what it predicts, and the window in which one draws."""

@@ -48,8 +48,8 @@ def shaded(ink: np.ndarray, paper: str, full: str) -> np.ndarray:
 
 def overlaid(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(rows, columns, 3) with the colour of attention where `weights`, a coarser grid, are large."""
-    size = colours.shape[0] // weights.shape[0], colours.shape[1] // weights.shape[1]
-    strength = 0.7 * np.kron(weights / weights.max(), np.ones(size))[..., None]
+    rows, columns = (np.arange(n) * m // n for n, m in zip(colours.shape[:2], weights.shape, strict=True))
+    strength = 0.7 * (weights / weights.max())[np.ix_(rows, columns)][..., None]
     return colours + strength * (_rgb(ATTENTION) - colours)
 
 

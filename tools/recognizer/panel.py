@@ -1,7 +1,8 @@
-"""What one model answers: its name, the answer, what it sees, a bar for each class."""
+"""What one model predicts: its name, the prediction, what it sees, a bar for each class."""
 
 import tkinter as tk
 from collections.abc import Callable, Sequence
+from textwrap import shorten
 from tkinter import font as tkfont
 from tkinter import ttk
 
@@ -12,6 +13,7 @@ from recognizer.recognition import Recognition
 WIDTH, HEAD, BARS = 270, 140, 220  # pixels, at first
 PREVIEW_ZOOM = 4  # screen pixels for one of the 28x28
 HIGHEST_ROW = 34  # pixels of a class's row
+MAX_SUMMARY = 130  # characters, of the network in words
 BAR = 0.45  # of its row's height
 
 
@@ -24,9 +26,10 @@ class Panel:
         self.models = ttk.Combobox(self.frame, state="readonly", width=8, takefocus=False, font=look.font(13))
         self.models.bind("<<ComboboxSelected>>", lambda _: choose(self.models.current()))
         self.summary = tk.Label(self.frame, font=look.font(11), background=PAGE, foreground=FAINT, anchor="w")
+        self.summary.configure(wraplength=look.px(WIDTH), justify="left")
         head = tk.Frame(self.frame, background=PAGE, width=look.px(WIDTH), height=look.px(HEAD))
-        head.pack_propagate(False)  # so that long answers and short ones leave everything in its place
-        self.answer = tk.Label(head, background=PAGE, anchor="w", justify="left")
+        head.pack_propagate(False)  # so that long predictions and short ones leave everything in its place
+        self.prediction = tk.Label(head, background=PAGE, anchor="w", justify="left")
         self.preview = tk.PhotoImage(master=parent)
         seen = tk.Frame(head, background=PAGE)
         tk.Label(seen, image=self.preview, borderwidth=0).pack()
@@ -34,7 +37,7 @@ class Panel:
         caption.configure(background=PAGE, foreground=FAINT)
         caption.pack()
         seen.pack(side="right", anchor="n")
-        self.answer.pack(side="left", fill="both", expand=True)
+        self.prediction.pack(side="left", fill="both", expand=True)
         self.top_three = tk.Label(self.frame, font=look.font(12), background=PAGE, anchor="w")
         self.top_three.configure(foreground=FAINT)
         self.bars = tk.Canvas(self.frame, width=look.px(WIDTH), height=look.px(BARS), background=PAGE)
@@ -51,15 +54,15 @@ class Panel:
         self.models.current(chosen)
 
     def show(self, recognition: Recognition, with_attention: bool) -> None:
-        """The answer of the model."""
+        """The prediction of the model."""
         self._recognition = recognition
-        answer, room = recognition.answer, self._look.px(WIDTH - SIDE * PREVIEW_ZOOM - 14)
-        font = self._look.font(84 if len(answer) <= 2 else 22, "bold")
-        self.answer.configure(text=answer, font=font, wraplength=room)
-        self.answer.configure(foreground=FAINT if recognition.label is None else ACCENT)
+        prediction, space = recognition.prediction, self._look.px(WIDTH - SIDE * PREVIEW_ZOOM - 14)
+        font = self._look.font(84 if len(prediction) <= 2 else 22, "bold")
+        self.prediction.configure(text=prediction, font=font, wraplength=space)
+        self.prediction.configure(foreground=FAINT if recognition.label is None else ACCENT)
         top = "     ".join(f"{name}  {100 * share:.1f} %" for name, share in recognition.likeliest(3))
         self.top_three.configure(text=top)
-        self.summary.configure(text=recognition.model.summary)
+        self.summary.configure(text=shorten(recognition.model.summary, MAX_SUMMARY, placeholder=" ..."))
         colours = shaded(recognition.picture, TEXT, CARD)
         attention = recognition.attention() if with_attention else None
         if attention is not None:
@@ -72,12 +75,12 @@ class Panel:
         if self._recognition is None:
             return
         model, shares = self._recognition.model, self._recognition.probabilities
-        names = model.class_names[: model.answers]
+        names = model.class_names[: model.known_classes]
         row = min(self.bars.winfo_height() / len(names), self._look.px(HIGHEST_ROW))
         size = -max(6, min(self._look.px(14), round(0.7 * row)))
-        room = tkfont.Font(root=self.bars, font=(FONT, size, "bold"))
-        left, right = room.measure(max(names, key=len) + "0"), self.bars.winfo_width() - 1
-        bar_end = right - room.measure("100% ")
+        bold = tkfont.Font(root=self.bars, font=(FONT, size, "bold"))
+        left, right = bold.measure(max(names, key=len) + "0"), self.bars.winfo_width() - 1
+        bar_end = right - bold.measure("100% ")
         for label, name in enumerate(names):
             y, best = row * (label + 0.5), label == self._recognition.label
             font = (FONT, size, "bold" if best else "normal")

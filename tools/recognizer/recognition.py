@@ -16,14 +16,14 @@ import numpy as np
 from drawing.picture_ink import read_ink
 from drawing.preparation import Prepared, prepare_ink
 from drawing.verdict import Verdict
-from models import AttentionPool, Model, probabilities
-from models.attention_maps import attention_maps
+from models import Model, probabilities
+from models.attention_maps import attention_layers, attention_maps
 from recognizer.doubt import THRESHOLD
 
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
-    """One network's answer to one prepared drawing. It is asked only if the drawing looks like one digit."""
+    """What one network takes one prepared drawing for. It is asked only if the drawing looks like one digit."""
 
     model: Model
     picture: np.ndarray  # (28, 28), what the network sees
@@ -32,7 +32,7 @@ class Recognition:
     label: int | None  # the likeliest class; None if the network is not asked or not sure
 
     @property
-    def answer(self) -> str:
+    def prediction(self) -> str:
         """The class's name, or why there is none."""
         if self.label is not None:
             return self.model.class_names[self.label]
@@ -42,22 +42,23 @@ class Recognition:
         """Names and probabilities, the largest first, outliers aside; none if the network is not asked."""
         if self.probabilities is None:
             return []
-        order = (-self.probabilities[: self.model.answers]).argsort(stable=True)[:count]
+        order = (-self.probabilities[: self.model.known_classes]).argsort(stable=True)[:count]
         return [(self.model.class_names[label], float(self.probabilities[label])) for label in order]
 
     def describe(self) -> str:
-        """The answer with the likeliest three, in the words that the programs' `predict` uses."""
+        """The prediction with the likeliest three, in the words that the programs' `predict` uses."""
         top = [f"{name} ({100 * share:.1f} %)" for name, share in self.likeliest(3)]
         if not top:
-            return self.answer
-        return f"{self.answer}: {', '.join(top)}" if self.label is None else f"{top[0]}, then {', '.join(top[1:])}"
+            return self.prediction
+        return f"{self.prediction}: {', '.join(top)}" if self.label is None else f"{top[0]}, then {', '.join(top[1:])}"
 
     def attention(self) -> np.ndarray | None:
-        """(rows, columns) of patches: how much each is looked at, mean of heads and queries; 1 if all alike.
+        """(rows, columns) of patches: how much the first attention layer looks at each, mean of heads and
+        queries; 1 if all alike.
 
         None if the network has no attention or is not asked.
         """
-        if not isinstance(self.model, AttentionPool) or self.probabilities is None:
+        if self.probabilities is None or not attention_layers(self.model):
             return None
         return attention_maps(self.model, self.picture).received.mean(axis=0)
 
@@ -68,7 +69,7 @@ def recognise(model: Model, prepared: Prepared, threshold: float = THRESHOLD) ->
         return Recognition(model, *prepared, probabilities=None, label=None)
     shares = probabilities(model, prepared.picture)[0]
     likeliest = int(shares.argmax())
-    if likeliest >= model.answers:
+    if likeliest >= model.known_classes:
         return Recognition(model, prepared.picture, Verdict.NOT_ONE_DIGIT, shares, label=None)
     return Recognition(model, *prepared, shares, likeliest if shares[likeliest] >= threshold else None)
 

@@ -24,7 +24,7 @@ class Question:
     models: tuple[Model, ...]
     threshold: float
 
-    def answers(self) -> list[Recognition]:
+    def recognitions(self) -> list[Recognition]:
         """One for each model."""
         prepared = prepare(self.content)
         return [recognise(model, prepared, self.threshold) for model in self.models]
@@ -50,7 +50,7 @@ class Session:
         self.asked = [self.asked[0], second] if on else self.asked[:1]
 
     def open_model(self, path: Path) -> None:
-        """Reads a model, anew if it was read before, and asks it in the first place. Raises ModelError."""
+        """Reads a model, again if it was read before, and asks it in the first place. Raises ModelError."""
         self.models[path] = load_digit_model(path)
         self.choose(0, path)
 

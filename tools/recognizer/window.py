@@ -1,4 +1,4 @@
-"""The recognizer's window: a sheet to draw on, one panel or two with answers, buttons and keys for the rest.
+"""The recognizer's window: a sheet to draw on, one panel or two with predictions, buttons and keys.
 
 It recognises while the hand draws, on another thread, so that drawing never waits. What is recognised is in
 session.py; the sheet and the panels are in sheet.py and panel.py.
@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from common.errors import InputError
 from drawing.strokes import PEN
-from models import AttentionPool
+from models.attention_maps import attention_layers
 from recognizer.look import CARD, FAINT, PAGE, TEXT, WARNING, Look
 from recognizer.panel import Panel
 from recognizer.recognition import Recognition
 from recognizer.session import MODEL_SUFFIXES, Session
 from recognizer.sheet import Sheet
 
-DELAY = 25  # milliseconds from a change to its question, and between two looks for the answer
+DELAY = 25  # milliseconds from a change to its question, and between two looks for the prediction
 LEAST_HEIGHT, MARGIN = 480, 16  # pixels of the window
 THINNEST, THICKEST, PEN_STEP = 8.0, 44.0, 4.0  # units of the drawing
 DIGIT_KEYS = tuple(f"<{key}{digit}>" for key in ("Key-", "KP_") for digit in range(10))
@@ -49,7 +49,7 @@ def open_root() -> tk.Tk:
 
 
 class RecognizerWindow:
-    """Fills `root`. `recognitions` has what each model that is asked answered last."""
+    """Fills `root`. `recognitions` has what each model that is asked predicted last."""
 
     def __init__(self, root: tk.Tk, session: Session, samples: Path, zoom: float | None = None):
         self.root, self.session, self.samples = root, session, samples
@@ -74,7 +74,7 @@ class RecognizerWindow:
         self.say("")
 
     def settle(self) -> None:
-        """Waits until the answers shown are those to what is drawn: for tests and pictures."""
+        """Waits until the predictions shown are those of what is drawn: for tests and pictures."""
         self.root.update()
         while self._timer is not None:
             time.sleep(DELAY / 1000)
@@ -169,7 +169,7 @@ class RecognizerWindow:
         return row
 
     def _arrange(self, tools: tk.Frame) -> None:
-        """The sheet takes what room the panels leave, and all of the height."""
+        """The sheet takes the space that the panels leave, and all of the height."""
         gap = self.look.px(12)
         tools.grid(row=0, column=0, columnspan=3, sticky="w")
         self.sheet.frame.grid(row=1, column=0, sticky="nsew", pady=gap)
@@ -233,9 +233,9 @@ class RecognizerWindow:
         for panel, path in zip(self.panels, self.session.asked, strict=False):
             panel.offer([str(path) for path in paths], paths.index(path))
         self.classes.delete(0, "end")
-        for label, name in enumerate(asked[0].class_names[: asked[0].answers]):
+        for label, name in enumerate(asked[0].class_names[: asked[0].known_classes]):
             self.classes.add_command(label=name, command=partial(self.save, label))
-        with_attention = any(isinstance(model, AttentionPool) for model in asked)
+        with_attention = any(attention_layers(model) for model in asked)
         self.attention_button.configure(state="normal" if with_attention else "disabled")
         self._changed()
 
@@ -246,15 +246,15 @@ class RecognizerWindow:
             self._timer = self.root.after(DELAY, self._turn)
 
     def _turn(self) -> None:
-        """Shows the answer if there is one, asks if there is something new, and comes back for the answer."""
+        """Shows the prediction if there is one, asks if there is something new, and comes back."""
         self._timer = None
         if self._asked is not None and self._asked.done():
-            answered, self._asked = self._asked, None
-            self.recognitions = answered.result()
+            done, self._asked = self._asked, None
+            self.recognitions = done.result()
             self._show()
         if self._asked is None and self._stale:
             self._stale = False
-            self._asked = self._thread.submit(self.session.question().answers)
+            self._asked = self._thread.submit(self.session.question().recognitions)
         if self._asked is not None:
             self._timer = self.root.after(DELAY, self._turn)
 

@@ -1,8 +1,8 @@
-"""What a recognizer should not answer: how many drawings that are no digit it refuses, and at what price.
+"""What a recognizer should refuse: how many non-digits it does, and at what price.
 
-A drawing is answered if it looks like one digit (drawing/verdict.py), if a digit is the likeliest to the
-network, which may know outliers, and if that has at least the probability `threshold` (recognizer/doubt.py). A digit that is not answered is a false
-alarm.
+A drawing is accepted if it looks like one digit (drawing/verdict.py), if a digit is the likeliest to the
+network, which may know outliers, and if that has at least the probability `threshold` (recognizer/doubt.py).
+A digit that is not accepted is a false alarm.
 """
 
 from collections.abc import Iterable
@@ -30,26 +30,26 @@ class Seen:
     def confidence(self, model: Model) -> np.ndarray:
         """(N): the probability of the likeliest digit; -1 where the network is not asked or says it is none."""
         shares = probabilities(model, self.pictures)
-        is_digit = self.looks_right & (shares.argmax(axis=1) < model.answers)
+        is_digit = self.looks_right & (shares.argmax(axis=1) < model.known_classes)
         return np.where(is_digit, shares.max(axis=1), -1)
 
 
 @dataclass(frozen=True, eq=False)
 class Doubt:
-    """How sure a network is of digits and of drawings that are none: `Seen.confidence` of each."""
+    """How sure a network is of digits and of non-digits: `Seen.confidence` of each."""
 
     digits: np.ndarray  # (N)
     negatives: dict[str, np.ndarray]  # by how they were made
 
     def false_alarms(self, threshold: float) -> float:
-        """Share of the digits that are not answered."""
+        """Share of the digits that are not accepted."""
         return float(np.mean(self.digits < threshold))
 
-    def answered(self, threshold: float) -> dict[str, int]:
-        """How many drawings that are no digit are answered, by how they were made."""
+    def accepted(self, threshold: float) -> dict[str, int]:
+        """How many non-digits are accepted, by how they were made."""
         return {name: int((confidence >= threshold).sum()) for name, confidence in self.negatives.items()}
 
-    def calibrated(self, most_false_alarms: float) -> float:
+    def calibrated(self, max_false_alarms: float) -> float:
         """The highest threshold with no more false alarms than that share; 0 if there are more with any."""
-        threshold = np.sort(self.digits)[int(most_false_alarms * len(self.digits))]
+        threshold = np.sort(self.digits)[int(max_false_alarms * len(self.digits))]
         return max(0.0, float(threshold))

@@ -1,4 +1,5 @@
-// matmul: the matrix product, on views that carry their shapes. Large ones are OpenBLAS's.
+// matmul: the matrix product, on views that carry their shapes. Large ones are OpenBLAS's, small ones our
+// own.
 #pragma once
 
 #include <algorithm>
@@ -63,41 +64,36 @@ struct BlasInfo {
 };
 BlasInfo blas_info();
 
+// to = from^T      (M, N) -> (N, M), overwritten; neither a transposed view
+void transpose(ConstMatrix from, Matrix to);
+
 namespace detail {
 // c = alpha a b + beta c, by OpenBLAS
 void sgemm(float alpha, ConstMatrix a, ConstMatrix b, float beta, Matrix c);
 
-// Of which a call of BLAS takes longer than the product itself: those of a single image, say.
-inline bool is_tiny(ConstMatrix a, Matrix c) {
-  return c.rows * c.cols * a.cols <= 1024;
-}
-
-inline void tiny_matmul_add(ConstMatrix a, ConstMatrix b, Matrix c) {
-  const auto element = [](ConstMatrix m, std::size_t row, std::size_t col) {
-    return m.is_transposed ? m.data[col * m.stride + row] : m.data[row * m.stride + col];
-  };
-  for (std::size_t i = 0; i < c.rows; ++i) {
-    for (std::size_t k = 0; k < a.cols; ++k) {
-      const float factor = element(a, i, k);
-      for (std::size_t j = 0; j < c.cols; ++j) c.data[i * c.stride + j] += factor * element(b, k, j);
-    }
-  }
+// The same by small_matmul.hpp: c = or += a b. BLAS takes up to twice as long for products of this size.
+void small_product(ConstMatrix a, ConstMatrix b, Matrix c, bool add);
+inline bool is_small(ConstMatrix a, Matrix c) {
+  return c.rows * c.cols * a.cols <= std::size_t{1} << 20;
 }
 }  // namespace detail
 
 // c += a b      (M, K) (K, N) -> (M, N)
 inline void matmul_add(ConstMatrix a, ConstMatrix b, Matrix c) {
   assert(a.rows == c.rows && b.cols == c.cols && a.cols == b.rows && !c.is_transposed);
-  if (detail::is_tiny(a, c)) return detail::tiny_matmul_add(a, b, c);
-  detail::sgemm(1.0f, a, b, 1.0f, c);
+  detail::is_small(a, c) ? detail::small_product(a, b, c, true) : detail::sgemm(1.0f, a, b, 1.0f, c);
+}
+
+// c += scale a b, for large products
+inline void matmul_add_scaled(float scale, ConstMatrix a, ConstMatrix b, Matrix c) {
+  assert(a.rows == c.rows && b.cols == c.cols && a.cols == b.rows && !c.is_transposed);
+  detail::sgemm(scale, a, b, 1.0f, c);
 }
 
 // c = a b       (M, K) (K, N) -> (M, N), c overwritten
 inline void matmul(ConstMatrix a, ConstMatrix b, Matrix c) {
   assert(a.rows == c.rows && b.cols == c.cols && a.cols == b.rows && !c.is_transposed);
-  if (!detail::is_tiny(a, c)) return detail::sgemm(1.0f, a, b, 0.0f, c);
-  for (std::size_t i = 0; i < c.rows; ++i) std::fill_n(c.data + i * c.stride, c.cols, 0.0f);
-  detail::tiny_matmul_add(a, b, c);
+  detail::is_small(a, c) ? detail::small_product(a, b, c, false) : detail::sgemm(1.0f, a, b, 0.0f, c);
 }
 
 }  // namespace nn

@@ -51,16 +51,16 @@ class ThreadTeam {
   // Calls f(block) once for each block 0 .. blocks-1, from all threads at once, and returns when all are
   // done. f must not throw and must not use the team itself.
   template <class F>
-  void for_blocks(std::size_t blocks, F&& f) {
-    for (std::size_t first = 0; first < blocks; first += kMostBlocks) {
-      run_job(first, std::min(kMostBlocks, blocks - first), f);
+  void parallel_for(std::size_t blocks, F&& f) {
+    for (std::size_t first = 0; first < blocks; first += kMaxBlocks) {
+      run_job(first, std::min(kMaxBlocks, blocks - first), f);
     }
   }
 
  private:
-  static constexpr std::size_t kMostBlocks = 0xffff;
+  static constexpr std::size_t kMaxBlocks = 0xffff;
 
-  // Blocks first .. first + blocks - 1; blocks <= kMostBlocks.
+  // Blocks first .. first + blocks - 1; blocks <= kMaxBlocks.
   template <class F>
   void run_job(std::size_t first, std::size_t blocks, F& f) {
     auto call = [&f, first](std::size_t block) { f(first + block); };

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "nn/core/memory.hpp"
-#include "nn/core/rng.hpp"
 
 namespace nn {
 
@@ -32,6 +31,8 @@ struct Tensor {
   Tensor(std::string name_, std::vector<std::size_t> shape_)
       : name(std::move(name_)), shape(std::move(shape_)), value(elements()) {}
 
+  void allocate() { value.resize(elements()); }
+
   // To be called before `grad` is written: whoever only runs a model forward does without the memory.
   void make_grad() { grad.resize(value.size()); }
 
@@ -42,16 +43,18 @@ struct Tensor {
   std::string name;                // as in a saved file: "W1"
   std::vector<std::size_t> shape;  // {in, out} for a dense layer's weights
   Floats value;
-  Floats grad;  // d(mean loss of the batch) / d(value), written anew by every backward pass
+  Floats grad;  // d(mean loss of the batch) / d(value), overwritten by every backward pass
 
   // An optimizer's memory, empty until one needs it: velocity or first moment, second moment.
   Floats moment1, moment2;
 };
 
-// Uniform in +-sqrt(6 / (fan_in + fan_out)): Glorot & Bengio, 2010.
-inline void xavier_uniform(Tensor& t, std::size_t fan_in, std::size_t fan_out, SimpleRng& rng) {
-  const float limit = std::sqrt(6.0f / static_cast<float>(fan_in + fan_out));
-  for (float& w : t.value) w = rng.range(-limit, limit);
+// A tensor without memory for its values: allocate() makes them, all 0.
+inline Tensor declared(std::string name, std::vector<std::size_t> shape) {
+  Tensor t;
+  t.name = std::move(name);
+  t.shape = std::move(shape);
+  return t;
 }
 
 }  // namespace nn

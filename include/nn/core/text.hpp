@@ -1,9 +1,13 @@
-// Texts that others wrote, such as names and values in files: what they are, and how messages show them.
+// Texts: those that others wrote, such as names and values in files, what they are and how messages show
+// them; and lists and numbers as text.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace nn {
 
@@ -59,6 +63,30 @@ inline std::string shortened(std::string_view text) {
   std::size_t size = longest - 3;
   while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
   return std::string(text.substr(0, size)) + "...";
+}
+
+// The items of a list with `separator` between them: texts or numbers, or what text_of(item) makes of each.
+template <class List, class TextOf = std::identity>
+std::string join(const List& list, std::string_view separator, TextOf text_of = {}) {
+  std::string text;
+  bool is_first = true;
+  for (const auto& item : list) {
+    if (!is_first) text += separator;
+    is_first = false;
+    const auto& part = std::invoke(text_of, item);
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(part)>>) {
+      text += std::to_string(part);
+    } else {
+      text += part;
+    }
+  }
+  return text;
+}
+
+// With no more digits than it needs: 0.2, 64.
+inline std::string number_text(double x) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, x).ptr};
 }
 
 }  // namespace nn

@@ -1,9 +1,9 @@
-// Augmentation: images shifted, turned, scaled, sheared and bent a little, otherwise each time they are seen.
+// Augmentation: images shifted, turned, scaled, sheared and displaced a little, differently each time they
+// are seen.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <locale>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 
 namespace nn {
 
@@ -50,18 +51,13 @@ inline constexpr AugmentPart kElasticSigma{"elastic's sigma", &AugmentOptions::e
 inline constexpr AugmentPart kElasticAlpha{"elastic's alpha", &AugmentOptions::elastic_alpha, 0, 300,
                                            "pixels"};
 
-inline std::string shortest(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
 inline double parse_limit(const AugmentPart& part, std::string_view text) {
   std::istringstream in{std::string(text)};  // std::from_chars for floating point is not everywhere yet
   in.imbue(std::locale::classic());
   double value = 0;
   if (!(in >> std::noskipws >> value) || !in.eof() || !(value >= part.least && value <= part.most)) {
     throw Error("--augment", std::string(part.name) + " is '" + std::string(text) + "', expected " +
-                                 shortest(part.least) + " to " + shortest(part.most) + " " + part.unit);
+                                 number_text(part.least) + " to " + number_text(part.most) + " " + part.unit);
   }
   return value;
 }
@@ -104,31 +100,34 @@ inline AugmentOptions parse_augment(std::string_view text) {
 
 // What parse_augment() reads as the same options: parts that are 0 are left out.
 inline std::string to_text(const AugmentOptions& options) {
-  std::string text;
-  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ",") + part; };
+  std::vector<std::string> parts;
   for (const detail::AugmentPart& part : detail::kAugmentParts) {
-    if (options.*part.limit != 0) add(std::string(part.name) + "=" + detail::shortest(options.*part.limit));
+    if (options.*part.limit != 0)
+      parts.push_back(std::string(part.name) + "=" + number_text(options.*part.limit));
   }
   if (options.elastic_sigma != 0) {
-    add("elastic=" + detail::shortest(options.elastic_sigma) + ":" + detail::shortest(options.elastic_alpha));
+    parts.push_back("elastic=" + number_text(options.elastic_sigma) + ":" +
+                    number_text(options.elastic_alpha));
   }
-  return text.empty() ? "none" : text;
+  return parts.empty() ? "none" : join(parts, ",");
 }
 
-// Where the grey of an output pixel (x, y) comes from: origin + x per_x + y per_y + the bend there.
+// Where the grey of an output pixel (x, y) comes from: origin + x per_x + y per_y + the displacement there.
 struct Warp {
   struct Vector {
     double x, y;
   };
-  Vector origin, per_x, per_y;            // pixels
-  std::array<std::size_t, 2> bend_start;  // first element of the image's window in the bends of x and of y
+  Vector origin, per_x, per_y;  // pixels
+  std::array<std::size_t, 2>
+      displacement_start;  // first element of the image's window in the displacements of x and of y
 };
 
 class Augmenter {
  public:
   static constexpr std::size_t kLargestSide = 256;  // of an image: keeps fixed-point coordinates in 32 bits
-  static constexpr int kBendFraction = 10;          // bits of a bend below the point: from -32 to 32 pixels
-  static constexpr std::size_t kReadAhead = 64;     // elements: what a vector may reach past a row's end
+  static constexpr int kDisplacementFraction =
+      10;  // bits of a displacement below the point: from -32 to 32 pixels
+  static constexpr std::size_t kReadAhead = 64;  // elements: what a vector may reach past a row's end
 
   // For images of (rows, cols). Throws Error if there is something to do and they are larger than 256 x 256.
   Augmenter(const AugmentOptions& options, std::size_t rows, std::size_t cols, std::uint64_t seed);
@@ -142,15 +141,16 @@ class Augmenter {
   // What apply() does to the image of this key.
   Warp warp(std::uint64_t key) const;
 
-  // How far the pixel (row, col) is bent along an axis (0: x, 1: y), in pixels.
-  double bend(const Warp& w, std::size_t axis, std::size_t row, std::size_t col) const;
+  // How far the pixel (row, col) is displaced along an axis (0: x, 1: y), in pixels.
+  double displacement(const Warp& w, std::size_t axis, std::size_t row, std::size_t col) const;
 
  private:
   AugmentOptions options_;
   std::size_t rows_, cols_;
   std::uint64_t seed_;
-  std::size_t bend_cols_ = 0;
-  std::array<std::vector<std::int16_t>, 2> bends_;  // (rows + 160, cols + 160) for x and y, 2^-10 pixel
+  std::size_t displacement_cols_ = 0;
+  std::array<std::vector<std::int16_t>, 2>
+      displacements_;  // (rows + 160, cols + 160) for x and y, 2^-10 pixel
 };
 
 }  // namespace nn

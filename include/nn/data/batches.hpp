@@ -19,8 +19,6 @@ struct Batch {
   std::size_t size = 0;                  // B
   std::span<const std::uint8_t> pixels;  // (B, rows * cols)
   std::span<const std::uint8_t> labels;  // (B)
-  std::uint64_t step = 0;  // training: the step's number from 1, which dropout draws its masks from; 0:
-                           // inference, no dropout
 
   std::span<const std::uint8_t> image(std::size_t i) const {
     return pixels.subspan(i * (pixels.size() / size), pixels.size() / size);
@@ -58,7 +56,7 @@ class Batches {
   Batch batch(std::size_t b, ThreadTeam& team, std::size_t epoch = 0) {
     const std::size_t first = b * batch_size_, size = std::min(batch_size_, samples() - first);
     const std::size_t image_size = data_->image_size();
-    team.for_blocks((size + kBlock - 1) / kBlock, [&](std::size_t block) {
+    team.parallel_for((size + kBlock - 1) / kBlock, [&](std::size_t block) {
       for (std::size_t i = block * kBlock; i < std::min(size, (block + 1) * kBlock); ++i) {
         prefetch(first + i + 4);
         prefetch(first + i + batch_size_);

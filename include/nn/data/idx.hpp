@@ -14,6 +14,7 @@
 #include <string>
 
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 #include "nn/data/gzip.hpp"
 #include "nn/data/images.hpp"
 #include "nn/files/read_file.hpp"
@@ -89,10 +90,8 @@ class IdxFile {
   }
 
   Error other_length(const std::string& found) const {
-    std::string shape;
-    for (const std::size_t size : sizes_) shape += (shape.empty() ? "" : " x ") + std::to_string(size);
-    return Error(file_.path(), "header announces " + shape + " bytes, but " + found + " follow it" +
-                                   expected_ + " of just that length");
+    return Error(file_.path(), "header announces " + join(sizes_, " x ") + " bytes, but " + found +
+                                   " follow it" + expected_ + " of just that length");
   }
 
   InputFile file_;

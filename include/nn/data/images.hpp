@@ -31,16 +31,15 @@ struct Labels {
   std::span<const std::uint8_t> labels() const { return bytes.from(offset); }  // (count)
 };
 
-inline constexpr std::size_t kLargestImageSide = 4096;  // pixels; sizes of networks then fit into 64 bits
-inline constexpr std::size_t kMostPixels = kLargestImageSide * kLargestImageSide;  // of an image
+inline constexpr std::size_t kMaxImageSide = 4096;  // pixels; sizes of networks then fit into 64 bits
+inline constexpr std::size_t kMaxPixels = kMaxImageSide * kMaxImageSide;  // of an image
 
 // Throws Error, naming where they are from, if they are larger than that.
 inline void check_size(const Images& images) {
-  if (images.rows <= kLargestImageSide && images.cols <= kLargestImageSide) return;
+  if (images.rows <= kMaxImageSide && images.cols <= kMaxImageSide) return;
   throw Error(images.source, "images of " + std::to_string(images.rows) + " x " +
                                  std::to_string(images.cols) + " pixels, expected at most " +
-                                 std::to_string(kLargestImageSide) + " x " +
-                                 std::to_string(kLargestImageSide));
+                                 std::to_string(kMaxImageSide) + " x " + std::to_string(kMaxImageSide));
 }
 
 // Swaps the rows and the columns of every image, in place.

@@ -28,8 +28,8 @@ namespace nn {
 // What a network is shown: 0 paper .. 255 ink.
 struct NetworkPicture {
   std::size_t rows = 0, cols = 0;
-  std::vector<std::uint8_t> pixels{};  // (rows, cols)
-  Verdict verdict = Verdict::digit;    // of a picture that was not prepared always this
+  std::vector<std::uint8_t> pixels{};        // (rows, cols)
+  RejectReason reject = RejectReason::none;  // of a picture that was not prepared always this
 };
 
 namespace detail {
@@ -60,7 +60,7 @@ inline std::vector<std::uint8_t> read_standard_input() {
 
 inline NetworkPicture prepared(const GreyPicture& picture) {
   const Prepared result = prepare_ink(ink_of(picture));
-  NetworkPicture shown{kDigitSide, kDigitSide, {}, result.verdict};
+  NetworkPicture shown{kDigitSide, kDigitSide, {}, result.reject};
   for (const double ink : result.picture) {
     shown.pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * ink)));
   }

@@ -29,8 +29,8 @@ namespace nn {
 namespace detail {
 using Strokes = std::vector<Stroke>;
 
-// Short strokes along the middle lines of a digit, (28, 28).
-inline Strokes middle_lines(std::span<const std::uint8_t> image) {
+// Short strokes along the skeleton of a digit, (28, 28).
+inline Strokes skeleton(std::span<const std::uint8_t> image) {
   std::vector<std::uint8_t> lines(image.size());
   std::ranges::transform(image, lines.begin(), [](std::uint8_t ink) { return ink > 127; });
   thin(lines, kDigitSide, kDigitSide);
@@ -51,7 +51,7 @@ inline Strokes middle_lines(std::span<const std::uint8_t> image) {
   return strokes;
 }
 
-// Turns by `angle`, stretches by `zoom` and moves by `by`, all about the origin.
+// Turns by `angle`, scales by `zoom` and moves by `by`, all about the origin.
 inline void move(Strokes& strokes, double angle, double zoom, Point by) {
   const double cos = zoom * std::cos(angle), sin = zoom * std::sin(angle);
   for (Stroke& stroke : strokes) {
@@ -83,7 +83,7 @@ class OutlierArtist {
 
  private:
   Strokes some_digit() {
-    Strokes strokes = middle_lines(digits_.image(rng_.below(static_cast<std::uint32_t>(digits_.size()))));
+    Strokes strokes = skeleton(digits_.image(rng_.below(static_cast<std::uint32_t>(digits_.size()))));
     constexpr double kMiddle = kDigitSide / 2.0;
     move(strokes, 0, 1, {-kMiddle, -kMiddle});
     return strokes;
@@ -162,7 +162,7 @@ class OutlierArtist {
 
 // Adds `count` outliers behind the images, as a class of their own behind the classes. Which they are is a
 // function of the images, their number and the seed. Throws Error if the images are not 28 x 28 or if labels,
-// which are bytes, have no room for one more class.
+// which are bytes, cannot name one more class.
 inline void add_outliers(Dataset& data, std::size_t count, std::uint64_t seed, ThreadTeam& team) {
   if (data.images.rows != kDigitSide || data.images.cols != kDigitSide) {
     throw Error("--outliers", "the images have " + std::to_string(data.images.rows) + " x " +
@@ -174,7 +174,7 @@ inline void add_outliers(Dataset& data, std::size_t count, std::uint64_t seed, T
   data.images.bytes = data.images.bytes.grown(images + count * data.image_size());
   data.labels.bytes = data.labels.bytes.grown(labels + count);
   std::fill_n(data.labels.bytes.data() + labels, count, static_cast<std::uint8_t>(data.classes));
-  team.for_blocks(count, [&](std::size_t i) {
+  team.parallel_for(count, [&](std::size_t i) {
     detail::OutlierArtist artist(data, item_seed(seed, i));
     const detail::Strokes strokes = artist.draw();
     const DigitPicture picture = draw(strokes, artist.pen_width());

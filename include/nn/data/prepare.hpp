@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "nn/data/picture_ink.hpp"
-#include "nn/data/verdict.hpp"
+#include "nn/data/screen.hpp"
 
 namespace nn {
 
@@ -27,13 +27,13 @@ using Stroke = std::vector<Point>;
 
 struct Prepared {
   DigitPicture picture{};  // all 0 if nothing is drawn
-  Verdict verdict = Verdict::nothing_drawn;
+  RejectReason reject = RejectReason::nothing_drawn;
 };
 
 namespace detail {
 inline constexpr double kPenWidth = 2.75;      // pixels, of the 28
-inline constexpr double kThinPenWidth = 1.25;  // keeps lines apart, to judge, that the pen joins
-inline constexpr std::ptrdiff_t kMostStrokes = 8;
+inline constexpr double kThinPenWidth = 1.25;  // keeps lines apart, to be screened, that the pen joins
+inline constexpr std::ptrdiff_t kMaxStrokes = 8;
 
 struct PointBox {
   Point low{HUGE_VAL, HUGE_VAL}, high{-HUGE_VAL, -HUGE_VAL};
@@ -144,11 +144,11 @@ inline Prepared prepare_strokes(std::span<const Stroke> strokes, double smallest
   const double extent = detail::PointBox(strokes).extent();
   const auto drawn = std::ranges::count_if(strokes, [](const Stroke& stroke) { return !stroke.empty(); });
   if (drawn == 0) return {};
-  const Verdict verdict = extent <= smallest ? Verdict::too_small
-                          : drawn > detail::kMostStrokes
-                              ? Verdict::not_one_digit
-                              : judge(draw(strokes, detail::kThinPenWidth, smallest));
-  return {draw(strokes, detail::kPenWidth, smallest), verdict};
+  const RejectReason reject = extent <= smallest ? RejectReason::too_small
+                              : drawn > detail::kMaxStrokes
+                                  ? RejectReason::not_one_digit
+                                  : screen(draw(strokes, detail::kThinPenWidth, smallest));
+  return {draw(strokes, detail::kPenWidth, smallest), reject};
 }
 
 // Pictures of any size: the ink's box, made square, is averaged by area to 20x20; its largest value is full
@@ -191,7 +191,7 @@ inline Prepared prepare_ink(const Ink& ink) {
   const DigitPicture picture = detail::centred(small);
   const std::size_t longer = std::max(ink.rows, ink.cols);
   const bool too_small = 32 * side < longer || (8 * side < longer && is_solid(picture));  // a dot is solid
-  return {picture, too_small ? Verdict::too_small : judge(picture)};
+  return {picture, too_small ? RejectReason::too_small : screen(picture)};
 }
 
 }  // namespace nn

@@ -1,4 +1,4 @@
-// The middle lines of strokes, one pixel wide.
+// The skeleton of strokes, one pixel wide.
 #pragma once
 
 #include <array>

@@ -37,7 +37,7 @@ class Bytes {
   std::uint8_t* data() { return data_.get(); }
   const std::uint8_t* data() const { return data_.get(); }
   void shrink(std::size_t size) { size_ = size; }  // size <= size(); keeps the first bytes
-  Bytes grown(std::size_t size) const {            // a copy with room behind; size >= size()
+  Bytes grown(std::size_t size) const {            // a copy with more capacity; size >= size()
     Bytes copy(size);
     std::copy_n(data(), size_, copy.data());
     return copy;

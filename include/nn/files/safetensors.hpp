@@ -106,6 +106,10 @@ class Safetensors {
 
   const std::string& path() const { return file_.path(); }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
+  std::string text(const std::string& key) const {  // of the metadata, "" if it has no such key
+    const auto found = metadata().find(key);
+    return found == metadata().end() ? std::string() : found->second;
+  }
   const std::map<std::string, SafetensorsInfo>& tensors() const { return header_.tensors; }  // by name
 
   bool has(const std::string& name) const { return header_.tensors.contains(name); }

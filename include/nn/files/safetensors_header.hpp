@@ -22,6 +22,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 #include "nn/files/json.hpp"
 
 namespace nn {
@@ -49,7 +50,7 @@ concept SafetensorsValue = !safetensors_dtype<T>.empty();
 // "(784, 512)", as Python writes it.
 inline std::string shape_text(std::span<const std::size_t> shape) {
   std::string text = "(";
-  for (std::size_t d = 0; d < shape.size(); ++d) text += (d == 0 ? "" : ", ") + std::to_string(shape[d]);
+  text += join(shape, ", ");
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 

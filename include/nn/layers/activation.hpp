@@ -1,5 +1,5 @@
 // The activations: functions of one number, on a block of a matrix. Backward is told in terms of what forward
-// leaves: its result y, and for gelu x, what it was given. A NaN stays a NaN, so that the loss shows it.
+// leaves: its result y, or for gelu x, what it was given. A NaN stays a NaN, so that the loss shows it.
 #pragma once
 
 #include <cassert>
@@ -7,13 +7,14 @@
 
 #include "nn/core/matmul.hpp"
 #include "nn/core/names.hpp"
+#include "nn/layers/elementwise.hpp"
+#include "nn/layers/layer.hpp"
 
 namespace nn {
 
-enum class Activation { none, relu, leaky_relu, sigmoid, tanh, gelu };
+enum class Activation { relu, leaky_relu, sigmoid, tanh, gelu };
 
-inline constexpr Names<Activation, 6> kActivationNames{{{"none", Activation::none},
-                                                        {"relu", Activation::relu},
+inline constexpr Names<Activation, 5> kActivationNames{{{"relu", Activation::relu},
                                                         {"leaky-relu", Activation::leaky_relu},
                                                         {"sigmoid", Activation::sigmoid},
                                                         {"tanh", Activation::tanh},
@@ -79,18 +80,16 @@ inline void tanh_backward(ConstMatrix y, Matrix dy) {
   detail::for_elements(y, dy, [](float v, float d) { return d * (1.0f - v * v); });
 }
 
-// forward: y = x Phi(x), in place, and x, what was given. Phi is the normal distribution itself, not the tanh
-// that comes near it (Hendrycks & Gimpel, "Gaussian error linear units", 2016).
-void gelu_forward(Matrix y, Matrix x);
+// forward: y = x Phi(x), in place. Phi is the normal distribution itself, not the tanh that comes near it
+// (Hendrycks & Gimpel, "Gaussian error linear units", 2016).
+void gelu_forward(Matrix y);
 
 // backward: dx = dy (Phi(x) + x phi(x)), in place; phi = Phi', the density
 void gelu_backward(ConstMatrix x, Matrix dy);
 
-// forward of any: y = f(y), in place. Only gelu looks at x.
-inline void activation_forward(Activation f, Matrix y, Matrix x) {
+// forward of any: y = f(y), in place
+inline void activation_forward(Activation f, Matrix y) {
   switch (f) {
-    case Activation::none:
-      return;
     case Activation::relu:
       return relu_forward(y);
     case Activation::leaky_relu:
@@ -100,26 +99,62 @@ inline void activation_forward(Activation f, Matrix y, Matrix x) {
     case Activation::tanh:
       return tanh_forward(y);
     case Activation::gelu:
-      return gelu_forward(y, x);
+      return gelu_forward(y);
   }
 }
 
-// backward of any: dy = dy f', in place
-inline void activation_backward(Activation f, ConstMatrix y, ConstMatrix x, Matrix dy) {
+// backward of any: dy = dy f', in place. `seen` is what its backward looks at: y, or gelu's x.
+inline void activation_backward(Activation f, ConstMatrix seen, Matrix dy) {
   switch (f) {
-    case Activation::none:
-      return;
     case Activation::relu:
-      return relu_backward(y, dy);
+      return relu_backward(seen, dy);
     case Activation::leaky_relu:
-      return leaky_relu_backward(y, dy);
+      return leaky_relu_backward(seen, dy);
     case Activation::sigmoid:
-      return sigmoid_backward(y, dy);
+      return sigmoid_backward(seen, dy);
     case Activation::tanh:
-      return tanh_backward(y, dy);
+      return tanh_backward(seen, dy);
     case Activation::gelu:
-      return gelu_backward(x, dy);
+      return gelu_backward(seen, dy);
   }
 }
+
+// The layer of any of them: element by element, whatever the shape.
+class ActivationLayer : public Layer {
+ public:
+  explicit ActivationLayer(Activation f) : function(f) {}
+
+  const char* name() const override { return name_of(kActivationNames, function); }
+  bool in_place() const override { return function != Activation::gelu; }
+  bool reads_output() const override { return function != Activation::gelu; }
+
+  void forward(ConstMatrix x, Matrix y, const Pass& pass) override {
+    for_row_blocks(pass.team, x, y, [&](ConstMatrix from, Matrix to) {
+      if (from.data != to.data) copy(from, to);
+      activation_forward(function, to);
+    });
+  }
+  void backward(ConstMatrix x, ConstMatrix y, ConstMatrix dy, Matrix dx, const Pass& pass) override {
+    if (!dx.data) return;
+    for_row_blocks(pass.team, x.rows, x.cols, [&](std::size_t first, std::size_t count) {
+      const Matrix d = rows(dx, first, count);
+      if (dx.data != dy.data) copy(rows(dy, first, count), d);
+      activation_backward(function, rows(function == Activation::gelu ? x : y, first, count), d);
+    });
+  }
+
+  const Activation function;
+};
+
+template <Activation f>
+class ActivationOf : public ActivationLayer {
+ public:
+  ActivationOf() : ActivationLayer(f) {}
+};
+using Relu = ActivationOf<Activation::relu>;
+using LeakyRelu = ActivationOf<Activation::leaky_relu>;
+using Sigmoid = ActivationOf<Activation::sigmoid>;
+using Tanh = ActivationOf<Activation::tanh>;
+using Gelu = ActivationOf<Activation::gelu>;
 
 }  // namespace nn

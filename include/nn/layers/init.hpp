@@ -1,7 +1,6 @@
 // How weights start. Biases start at 0.
 #pragma once
 
-#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
@@ -21,26 +20,21 @@ enum class Init {
 inline constexpr Names<Init, 3> kInitNames{
     {{"xavier", Init::xavier}, {"he", Init::he}, {"normal", Init::normal}}};
 
-// w (in, out), drawn in row-major order. `normal` draws two next_f64 for two values, by Box & Muller: the
-// cosine's first; an odd last value's partner is dropped.
-inline void draw_weights(Tensor& w, Init init, SimpleRng& rng) {
-  assert(w.shape.size() == 2);
-  switch (init) {
-    case Init::xavier:
-      return xavier_uniform(w, w.shape[0], w.shape[1], rng);
-    case Init::he: {
-      const float limit = std::sqrt(6.0f / static_cast<float>(w.shape[0]));
-      for (float& v : w.value) v = rng.range(-limit, limit);
-      return;
+// Draws all of w, in row-major order, for a layer in which a unit has `in` inputs and an input goes to `out`
+// units. `normal` draws two next_f64 for two values, by Box & Muller: the cosine's first; an odd last value's
+// partner is dropped.
+inline void draw_weights(Tensor& w, Init init, std::size_t in, std::size_t out, SimpleRng& rng) {
+  if (init == Init::normal) {
+    for (std::size_t i = 0; i < w.value.size(); i += 2) {
+      const double radius = 0.01 * std::sqrt(-2.0 * std::log(1.0 - rng.next_f64()));
+      const double angle = 2.0 * std::numbers::pi * rng.next_f64();
+      w.value[i] = static_cast<float>(radius * std::cos(angle));
+      if (i + 1 < w.value.size()) w.value[i + 1] = static_cast<float>(radius * std::sin(angle));
     }
-    case Init::normal:
-      for (std::size_t i = 0; i < w.value.size(); i += 2) {
-        const double radius = 0.01 * std::sqrt(-2.0 * std::log(1.0 - rng.next_f64()));
-        const double angle = 2.0 * std::numbers::pi * rng.next_f64();
-        w.value[i] = static_cast<float>(radius * std::cos(angle));
-        if (i + 1 < w.value.size()) w.value[i + 1] = static_cast<float>(radius * std::sin(angle));
-      }
+    return;
   }
+  const float limit = std::sqrt(6.0f / static_cast<float>(init == Init::xavier ? in + out : in));
+  for (float& v : w.value) v = rng.range(-limit, limit);
 }
 
 }  // namespace nn

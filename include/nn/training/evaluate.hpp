@@ -1,16 +1,28 @@
-// How well a model does on images.
+// What a network predicts, and how often it is right.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "nn/core/parallel.hpp"
-#include "nn/data/batches.hpp"
 #include "nn/data/dataset.hpp"
-#include "nn/layers/softmax_cross_entropy.hpp"
-#include "nn/models/model.hpp"
+#include "nn/network.hpp"
 
 namespace nn {
+
+struct Prediction {
+  std::uint8_t label = 0;     // the true class
+  std::size_t predicted = 0;  // the likeliest
+  float confidence = 0;       // the probability of the likeliest
+  float loss = 0;             // -log(probability of the true class)
+};
+
+// Of the images of a data set that `order` names, or of all. Every label is below the number of classes.
+std::vector<Prediction> predictions(Network& network, const Dataset& data,
+                                    std::span<const std::uint32_t> order, ThreadTeam& team);
+std::vector<Prediction> predictions(Network& network, const Dataset& data, ThreadTeam& team);
 
 struct Evaluation {
   std::size_t correct = 0, images = 0;
@@ -18,29 +30,8 @@ struct Evaluation {
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(images); }  // 0 .. 1
 };
 
-// Accuracy and loss on the images of a data set that `order` names.
-template <Model M>
-Evaluation evaluate(M& model, const Dataset& data, std::span<const std::uint32_t> order, ThreadTeam& team) {
-  constexpr std::size_t batch_size = 64;
-  Batches batches(data, order, batch_size);
-  const std::size_t classes = model.classes();
-  Floats dlogits(batch_size * classes);
-  Evaluation result{.correct = 0, .images = order.size(), .loss = 0};
-  for (std::size_t b = 0; b < batches.count(); ++b) {
-    const Batch batch = batches.batch(b, team);
-    const std::span<const float> logits = model.forward(batch, team);
-    result.loss += softmax_cross_entropy(logits, batch.labels, std::span(dlogits).first(logits.size()));
-    for (std::size_t s = 0; s < batch.size; ++s) {
-      result.correct += argmax(logits.subspan(s * classes, classes)) == batch.labels[s];
-    }
-  }
-  result.loss /= static_cast<double>(order.size());
-  return result;
-}
-
-template <Model M>
-Evaluation evaluate(M& model, const Dataset& data, ThreadTeam& team) {
-  return evaluate(model, data, all_images(data), team);
-}
+Evaluation evaluate(Network& network, const Dataset& data, std::span<const std::uint32_t> order,
+                    ThreadTeam& team);
+Evaluation evaluate(Network& network, const Dataset& data, ThreadTeam& team);
 
 }  // namespace nn

@@ -1,8 +1,6 @@
 // Optimizers: how a gradient moves a parameter. Their state lives beside it, in the tensor.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -21,7 +19,7 @@ struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.999;  // adam, adamw: decay of the two moments
   double epsilon = 1e-8;              // adam, adamw
   double weight_decay = 0;  // adamw: times the rate, off the weights; others: times w, to the gradient
-  double clip_norm = 0;     // the gradient of all tensors together is shortened to this; 0: never
+  double clip_norm = 0;     // largest norm of the gradient of all tensors together; 0: no clipping
 };
 
 // The numbers of one step, the same for every element. g is the gradient after clipping and decay.
@@ -58,21 +56,13 @@ class Optimizer {
     return options_.kind == OptimizerKind::adam || options_.kind == OptimizerKind::adamw;
   }
 
-  // Nothing but w -= rate g: a model may then move its weights while it makes the gradient.
-  bool is_plain_descent() const {
+  // Nothing but w -= rate g: a network may then move its weights while it makes the gradient.
+  bool is_plain_sgd() const {
     return options_.kind == OptimizerKind::sgd && options_.weight_decay == 0 && options_.clip_norm == 0;
   }
 
-  // Moves every tensor by its gradient. `tensors`: a range of Tensor*.
-  template <class Tensors>
-  void step(const Tensors& tensors, float rate, ThreadTeam& team) {
-    ++steps_;
-    list_chunks(tensors);
-    const OptimizerStep numbers = numbers_of_step(rate, team);
-    team.for_blocks(chunks_.size(), [&](std::size_t c) {
-      optimizer_update(numbers, *chunks_[c].tensor, chunks_[c].begin, chunks_[c].end);
-    });
-  }
+  // Moves every tensor by its gradient.
+  void step(std::span<Tensor* const> tensors, float rate, ThreadTeam& team);
 
  private:
   struct Chunk {
@@ -81,53 +71,9 @@ class Optimizer {
     double squares;  // sum of g^2
   };
 
-  template <class Tensors>
-  void list_chunks(const Tensors& tensors) {
-    constexpr std::size_t size = 16384;
-    chunks_.clear();  // keeps its memory
-    for (Tensor* t : tensors) {
-      if (uses_first_moment()) t->moment1.resize(t->value.size());
-      if (uses_second_moment()) t->moment2.resize(t->value.size());
-      for (std::size_t begin = 0; begin < t->value.size(); begin += size) {
-        chunks_.push_back({t, begin, std::min(begin + size, t->value.size()), 0.0});
-      }
-    }
-  }
-
-  OptimizerStep numbers_of_step(float rate, ThreadTeam& team) {
-    const bool decoupled = options_.kind == OptimizerKind::adamw;
-    const double t = static_cast<double>(steps_);
-    OptimizerStep s{};
-    s.kind = options_.kind;
-    s.rate = rate;
-    s.gradient_scale = options_.clip_norm > 0 ? clip_scale(team) : 1.0f;
-    s.decay = decoupled ? 0.0f : static_cast<float>(options_.weight_decay);
-    s.shrink = decoupled ? static_cast<float>(1.0 - static_cast<double>(rate) * options_.weight_decay) : 1.0f;
-    s.momentum = static_cast<float>(options_.momentum);
-    s.beta1 = static_cast<float>(options_.beta1);
-    s.beta2 = static_cast<float>(options_.beta2);
-    s.one_minus_beta1 = static_cast<float>(1.0 - options_.beta1);
-    s.one_minus_beta2 = static_cast<float>(1.0 - options_.beta2);
-    s.epsilon = static_cast<float>(options_.epsilon);
-    s.moment1_correction = static_cast<float>(1.0 / (1.0 - std::pow(options_.beta1, t)));
-    s.moment2_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(options_.beta2, t)));
-    return s;
-  }
-
-  // min(1, clip_norm / |g|), |g| over all tensors; summed chunk by chunk, so the same for any number of
-  // threads.
-  float clip_scale(ThreadTeam& team) {
-    team.for_blocks(chunks_.size(), [&](std::size_t c) {
-      Chunk& chunk = chunks_[c];
-      for (std::size_t i = chunk.begin; i < chunk.end; ++i) {
-        chunk.squares +=
-            static_cast<double>(chunk.tensor->grad[i]) * static_cast<double>(chunk.tensor->grad[i]);
-      }
-    });
-    double squares = 0;
-    for (const Chunk& chunk : chunks_) squares += chunk.squares;
-    return static_cast<float>(std::min(1.0, options_.clip_norm / (std::sqrt(squares) + 1e-12)));
-  }
+  void list_chunks(std::span<Tensor* const> tensors);
+  OptimizerStep numbers_of_step(float rate, ThreadTeam& team);
+  float clip_scale(ThreadTeam& team);
 
   OptimizerOptions options_;
   std::uint64_t steps_;

@@ -1,4 +1,5 @@
-// How good answers are: accuracy and its uncertainty, by class, and whether their confidence can be believed.
+// How good predictions are: accuracy and its uncertainty, by class, and whether their confidence can be
+// believed.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 #include <span>
 #include <vector>
 
-#include "nn/training/answers.hpp"
+#include "nn/training/evaluate.hpp"
 
 namespace nn {
 
@@ -30,26 +31,26 @@ inline Interval wilson_interval(std::size_t successes, std::size_t trials) {
 }
 
 // Expected calibration error with 15 bins of equal width (Guo et al., 2017): by how much the confidence of
-// answers differs from the share of them that is right, 0 .. 1.
-inline double calibration_error(std::span<const Answer> answers) {
+// predictions differs from the share of them that is right, 0 .. 1.
+inline double calibration_error(std::span<const Prediction> predictions) {
   constexpr int bins = 15;
   std::array<double, bins> excess{};  // confidence minus correctness, summed
-  for (const Answer& a : answers) {
+  for (const Prediction& a : predictions) {
     const double confidence = static_cast<double>(a.confidence), upper = std::ceil(confidence * bins);
     const auto bin = static_cast<std::size_t>(std::clamp(upper, 1.0, double{bins})) - 1;  // first: (0, 1/15]
     excess[bin] += confidence - (a.predicted == a.label ? 1 : 0);
   }
   double sum = 0;
   for (const double e : excess) sum += std::abs(e);
-  return sum / static_cast<double>(answers.size());
+  return sum / static_cast<double>(predictions.size());
 }
 
 // How often a true class (row) was taken for a class (column).
 class Confusion {
  public:
-  Confusion(std::span<const Answer> answers, std::size_t classes) : classes_(classes) {
+  Confusion(std::span<const Prediction> predictions, std::size_t classes) : classes_(classes) {
     counts_.resize(classes * classes);
-    for (const Answer& a : answers) ++counts_[a.label * classes + a.predicted];
+    for (const Prediction& a : predictions) ++counts_[a.label * classes + a.predicted];
   }
 
   std::size_t classes() const { return classes_; }
@@ -89,23 +90,25 @@ class Confusion {
   std::vector<std::size_t> counts_;  // (classes, classes)
 };
 
-// The numbers of the images with the most confident wrong answers, at most `most`; of equal ones the first.
-inline std::vector<std::size_t> most_confident_mistakes(std::span<const Answer> answers, std::size_t most) {
+// The numbers of the images with the most confident wrong predictions, at most `most`; of equal ones the
+// first.
+inline std::vector<std::size_t> most_confident_mistakes(std::span<const Prediction> predictions,
+                                                        std::size_t most) {
   std::vector<std::size_t> mistakes;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].predicted != answers[i].label) mistakes.push_back(i);
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    if (predictions[i].predicted != predictions[i].label) mistakes.push_back(i);
   }
   std::ranges::stable_sort(mistakes, std::ranges::greater(),
-                           [&](std::size_t i) { return answers[i].confidence; });
+                           [&](std::size_t i) { return predictions[i].confidence; });
   mistakes.resize(std::min(most, mistakes.size()));
   return mistakes;
 }
 
 // Of the true classes.
-inline double mean_loss(std::span<const Answer> answers) {
+inline double mean_loss(std::span<const Prediction> predictions) {
   double sum = 0;
-  for (const Answer& a : answers) sum += a.loss;
-  return sum / static_cast<double>(answers.size());
+  for (const Prediction& a : predictions) sum += a.loss;
+  return sum / static_cast<double>(predictions.size());
 }
 
 }  // namespace nn

@@ -1,0 +1,137 @@
+#include "cli/data.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "nn/data/class_names.hpp"
+#include "nn/data/safetensors_dataset.hpp"
+#include "nn/files/json.hpp"
+#include "nn/files/model_files.hpp"
+
+namespace nn::cli {
+
+namespace {
+
+// "data" here, else "../data" beside the program: build/mnist_mlp finds it from anywhere.
+std::string folder_of(const DataSource& source) {
+  if (!source.folder.empty()) return source.folder;
+  std::error_code unknown;  // is no folder
+  if (std::filesystem::is_directory("data", unknown)) return "data";
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  const std::filesystem::path beside = program.parent_path() / ".." / "data";
+  return std::filesystem::is_directory(beside, unknown) ? beside.lexically_normal().string() : "data";
+}
+
+bool is_list_of_names(const nlohmann::json& json, std::size_t classes) {
+  return json.is_array() && json.size() == classes &&
+         std::ranges::all_of(json, [](const nlohmann::json& name) {
+           return name.is_string() && is_class_name(name.get_ref<const std::string&>());
+         });
+}
+
+}  // namespace
+
+void add_data_options(Options& app, DataSource& source, const DataUse& use) {
+  app.group("Data");
+  app.path("--data-dir", source.folder,
+           "folder with the IDX files, plain or .gz [data, here or beside the build]");
+  app.path(
+      "--data", source.file,
+      "SafeTensors file with train_images, train_labels, test_images and test_labels, in place of a folder");
+  app.exclude("--data", "--data-dir");
+  if (use.class_names)
+    app.path("--class-names", source.class_names, "text file, the name of a class a line [numbers]");
+  if (use.classes)
+    app.number("--classes", source.options.classes, "number of classes, 0 to count the names or the labels",
+               0, 256);
+  app.flag("--transpose", source.options.transpose, "swap rows and columns of the images (EMNIST)");
+  if (use.train)
+    app.number("--train-limit", source.options.train_limit, "training images to use, 0 for all", 0,
+               1'000'000'000);
+  if (use.test)
+    app.number("--test-limit", source.options.test_limit, "test images to use, 0 for all", 0, 1'000'000'000);
+}
+
+void add_augment(Options& app, AugmentOptions& augment) {
+  app.group("Data");
+  app.add("--augment", "LIST", "none",
+          "random changes of every training image: shift=PIXELS,rotate=DEGREES,scale=S,shear=S,"
+          "elastic=SIGMA:ALPHA, each optional; for drawn digits "
+          "shift=2,rotate=12,scale=0.12,shear=0.1,elastic=5:30",
+          [&augment](const std::string& text) {
+            try {
+              augment = parse_augment(text);
+              return std::string();
+            } catch (const Error& error) {  // "--augment: ...": the name comes in front again
+              return std::string(error.what()).substr(std::string("--augment: ").size());
+            }
+          });
+}
+
+std::pair<Dataset, Dataset> load_both(const DataSource& source, std::size_t named) {
+  DataOptions options = source.options;
+  options.named = named;
+  if (!source.file.empty()) return load_safetensors_datasets(source.file, options);
+  return load_train_and_test(folder_of(source), options);
+}
+
+Dataset load_part(const DataSource& source, Part part, bool transpose) {
+  DataOptions options = source.options;
+  options.classes = 256;
+  options.transpose |= transpose;
+  const bool train = part == Part::train;
+  if (!source.file.empty()) return load_safetensors_dataset(source.file, train ? "train" : "test", options);
+  return load_idx_dataset(folder_of(source), train ? "train" : "t10k", options);
+}
+
+std::string place_of(const DataSource& source) {
+  return source.file.empty() ? folder_of(source) : source.file;
+}
+
+std::vector<NamedFile> files_of(const DataSource& source) {
+  std::vector<NamedFile> all{{"--class-names", source.class_names}, {"--data", source.file}};
+  if (!source.file.empty()) return all;
+  for (const std::string& path : idx_dataset_files(folder_of(source))) all.push_back({"--data-dir", path});
+  return all;
+}
+
+TrainedModel load_trained_model(const std::string& path, const std::string& program,
+                                const std::string& class_names) {
+  std::error_code reason;  // if it is there and cannot be read, load_model() says why
+  if (std::filesystem::status(path, reason).type() == std::filesystem::file_type::not_found) {
+    throw Error(path,
+                "no such file, expected a trained model; make it with: " + program + " --output " + path);
+  }
+  Network network = load_model(path);
+  std::map<std::string, std::string> metadata;  // a .bin has none
+  if (holds_safetensors(path)) metadata = Safetensors(path).metadata();
+
+  const std::size_t classes = network.classes();
+  std::vector<std::string> names = numbers_as_names(classes);
+  if (const auto found = metadata.find("class_names"); found != metadata.end()) {
+    const nlohmann::json list = parse_json(found->second);
+    if (!is_list_of_names(list, classes)) {
+      throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
+                            std::to_string(classes) + " names");
+    }
+    names = list.get<std::vector<std::string>>();
+  }
+  if (!class_names.empty()) {
+    std::ranges::move(load_class_names(class_names, classes - has_outlier_class(names)), names.begin());
+  }
+
+  const auto options = metadata.find("options");
+  const nlohmann::json json = options == metadata.end() ? nlohmann::json() : parse_json(options->second);
+  const bool transpose = json.is_object() && json.value("transpose", nlohmann::json()) == true;
+  return {path, std::move(network), std::move(names), transpose};
+}
+
+Error not_finite(const std::string& path) {
+  return Error(path, "its predictions are NaN or infinite, expected a trained model");
+}
+
+}  // namespace nn::cli

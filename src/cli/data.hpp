@@ -1,0 +1,63 @@
+// What a command line names to be read: images, in a folder of IDX files or one SafeTensors file; a model.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/options.hpp"
+#include "nn/core/error.hpp"
+#include "nn/data/augment.hpp"
+#include "nn/data/dataset.hpp"
+#include "nn/network.hpp"
+
+namespace nn::cli {
+
+enum class Part { train, test };  // of a data set
+
+struct DataSource {
+  std::string folder{}, file{}, class_names{};  // --data-dir, --data, --class-names; "" where it is not given
+  DataOptions options{};
+};
+
+// What a command does with a data set, and so which options it has besides those of where it is.
+struct DataUse {
+  bool class_names = false, classes = false;  // calls the classes by names, has to know their number
+  bool train = false, test = false;           // uses these images
+};
+void add_data_options(Options& app, DataSource& source, const DataUse& use);
+
+// --augment
+void add_augment(Options& app, AugmentOptions& augment);
+
+// Training and test images. `named`: how many classes have a name, 0 for none. Throws Error if they are not
+// there or not whole.
+std::pair<Dataset, Dataset> load_both(const DataSource& source, std::size_t named);
+
+// One of the two, with any labels: which of them are classes, the caller knows. `transpose`: as with
+// --transpose, even without it.
+Dataset load_part(const DataSource& source, Part part, bool transpose = false);
+
+// The file or the folder that is read.
+std::string place_of(const DataSource& source);
+
+// All files that may be read.
+std::vector<NamedFile> files_of(const DataSource& source);
+
+struct TrainedModel {
+  std::string path;
+  Network network;
+  std::vector<std::string> class_names;
+  bool transpose;  // it was trained with --transpose, and so sees images with rows and columns swapped
+};
+
+// As load_model(); if there is no file, the Error says how `program` makes it. The classes are called as its
+// file says, else "0", "1", ...; the file `class_names` (may be "") has other names, except for a class of
+// outliers. Throws Error, too, if either is not a name for each class.
+TrainedModel load_trained_model(const std::string& path, const std::string& program,
+                                const std::string& class_names);
+
+// Of a model with finite weights that are yet too large.
+Error not_finite(const std::string& path);
+
+}  // namespace nn::cli

@@ -1,0 +1,127 @@
+#include "nn/training/train.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "nn/data/batches.hpp"
+#include "nn/layers/softmax_cross_entropy.hpp"
+
+namespace nn {
+
+namespace {
+
+// One step: forward, loss, backward, update. Returns the sum of the batch's losses.
+double train_step(Network& network, const Batch& batch, std::span<float> dlogits, Optimizer& optimizer,
+                  double learning_rate, const Pass& pass) {
+  const float rate = static_cast<float>(learning_rate);
+  const std::span<const float> logits = network.forward(batch, pass);            // (B, K)
+  const double loss_sum = softmax_cross_entropy(logits, batch.labels, dlogits);  // and dlogits (B, K)
+  if (optimizer.is_plain_sgd()) {
+    network.backward_and_step(batch, dlogits, rate, pass);
+  } else {
+    network.backward(batch, dlogits, pass);
+    optimizer.step(network.tensors(), rate, pass.team);
+  }
+  return loss_sum;
+}
+
+// The learning rate of the step after `batch` of an epoch's `batches`.
+double rate_at(const TrainingOptions& o, std::size_t epoch, std::size_t batch, std::size_t batches) {
+  const double done = static_cast<double>(epoch) + static_cast<double>(batch) / static_cast<double>(batches);
+  return learning_rate_at(o.schedule, o.learning_rate, done, static_cast<double>(o.epochs));
+}
+
+void keep_weights(const Network& network, std::vector<Floats>& weights) {
+  weights.clear();
+  for (const Tensor* t : network.state()) weights.push_back(t->value);
+}
+
+void restore_weights(Network& network, const std::vector<Floats>& weights) {
+  const std::vector<Tensor*> state = network.state();
+  for (std::size_t i = 0; i < weights.size(); ++i) state[i]->value = weights[i];
+}
+
+// Whether the weights and the loss of the epoch's last batch are finite after its step, which the epoch's own
+// loss does not tell.
+bool is_finite(Network& network, Batches& batches, std::size_t epoch, ThreadTeam& team) {
+  for (const Tensor* t : network.state()) {
+    if (!finite(std::span<const float>(t->value))) return false;
+  }
+  const Batch batch = batches.batch(batches.count() - 1, team, epoch);
+  const std::span<const float> logits = network.forward(batch, {team});
+  Floats dlogits(logits.size());
+  return std::isfinite(softmax_cross_entropy(logits, batch.labels, dlogits));
+}
+
+// After an epoch's last batch: what it came to goes into the log, and the weights are kept if they are the
+// best. False, and the last good weights restored, if a loss is no longer finite.
+bool finish_epoch(Network& network, const TrainingData& data, const TrainingOptions& options,
+                  TrainingState& state, Batches& batches, ThreadTeam& team) {
+  EpochReport report{.epoch = state.epoch + 1, .seconds = state.seconds};
+  report.loss = state.loss_sum / static_cast<double>(batches.samples());
+  report.learning_rate = rate_at(options, state.epoch, batches.count() - 1, batches.count());
+  bool diverged = !std::isfinite(report.loss) || !is_finite(network, batches, state.epoch, team);
+  ++state.epoch;
+  state.batch = 0;
+  state.loss_sum = state.seconds = 0;
+  if (!data.validation.empty() && !diverged) {
+    const Evaluation validation = evaluate(network, data.images, data.validation, team);
+    report.validation_loss = validation.loss;
+    report.validation_accuracy = validation.accuracy();
+    diverged = !std::isfinite(validation.loss);
+  }
+  if (diverged) {
+    restore_weights(network, state.best_weights);
+    return false;
+  }
+  if (data.test_each_epoch) report.test_accuracy = evaluate(network, *data.test_each_epoch, team).accuracy();
+  if (data.validation.empty() || report.validation_loss < state.best_loss - options.min_delta) {
+    state.best_loss = report.validation_loss;
+    state.best_epoch = state.epoch;
+    keep_weights(network, state.best_weights);
+  }
+  state.log.push_back(report);
+  return true;
+}
+
+}  // namespace
+
+Outcome train(Network& network, const TrainingData& data, const TrainingOptions& options,
+              TrainingState& state, ThreadTeam& team, const TrainingObserver& observer) {
+  Batches batches(data.images, state.order, options.batch_size, data.augmenter);
+  Floats dlogits(batches.largest() * network.classes());  // (B, K)
+  network.reserve(batches.largest());
+
+  while (state.epoch < options.epochs) {
+    const Stopwatch watch;
+    const double seconds_before = state.seconds;
+    if (state.batch == 0) state.rng.shuffle(std::span(state.order));
+
+    while (state.batch < batches.count()) {
+      const Batch batch = batches.batch(state.batch, team, state.epoch);
+      const double rate = rate_at(options, state.epoch, state.batch, batches.count());
+      const Pass pass{team, true, state.epoch * batches.count() + state.batch + 1};
+      state.loss_sum += train_step(network, batch, std::span(dlogits).first(batch.size * network.classes()),
+                                   state.optimizer, rate, pass);
+      ++state.batch;
+      state.seconds = seconds_before + watch.seconds();
+
+      if (observer.on_batch) {
+        const std::size_t done = std::min(state.batch * batches.largest(), batches.samples());
+        const double loss = state.loss_sum / static_cast<double>(done);
+        observer.on_batch({state.epoch + 1, state.batch, done, batches.samples(), loss, rate, state.seconds});
+      }
+      if (!std::isfinite(state.loss_sum)) break;
+      if (observer.wants_to_stop && observer.wants_to_stop()) return Outcome::interrupted;
+    }
+
+    if (!finish_epoch(network, data, options, state, batches, team)) return Outcome::diverged;
+    if (observer.on_epoch) observer.on_epoch();
+    if (options.patience > 0 && state.epoch - state.best_epoch >= options.patience) break;
+  }
+  if (state.best_epoch != state.epoch) restore_weights(network, state.best_weights);
+  return state.epoch < options.epochs ? Outcome::stopped_early : Outcome::finished;
+}
+
+}  // namespace nn
