@@ -29,6 +29,7 @@ from models.layers import (
     Position,
     Relu,
     Residual,
+    ScaleShift,
     Sigmoid,
     Tanh,
 )
@@ -44,13 +45,13 @@ OTHER_NETWORKS = {
         input=(36,),
         layers=(
             *(Dense(5), Relu(), Dropout(0.25), Dense(6), LeakyRelu(), BatchNorm(), Dense(7), Sigmoid()),
-            *(LayerNorm(), Dense(8), Tanh(), Residual((Dense(8), Gelu())), Flatten(), Dense(7)),
+            *(LayerNorm(), ScaleShift(), Dense(8), Tanh(), Residual((Dense(8), Gelu())), Flatten(), Dense(7)),
         ),
     ),
     "convolutions": Model(
         input=(19, 16),
         layers=(
-            *(Conv(4, 5, stride=2), BatchNorm(), Relu()),
+            *(Conv(4, 5, stride=2), BatchNorm(), ScaleShift(), Relu()),
             *(Residual((Conv(6, 3), Relu(), Conv(4, 2), LayerNorm())), MaxPool(2)),
             *(Conv(6, 2, valid=True), AvgPool(2), Dropout(0.5), Dense(5)),
         ),

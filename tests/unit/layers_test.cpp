@@ -19,7 +19,7 @@ namespace {
 
 // Networks for images of 6 x 5 pixels. A layer of the list that is in none of them fails the first test.
 const std::vector<std::string> kNetworks{
-    "conv 3 3x3, relu, max-pool 2, conv 4 2x2 stride 2, dense 4",
+    "conv 3 3x3, scale-shift, relu, max-pool 2, conv 4 2x2 stride 2, dense 4",
     "conv 5 4x4 valid, leaky-relu, conv 2 1x1, tanh, avg-pool 2, flatten, dense 3",
     "conv 3 5x5 stride 2, batch-norm, sigmoid, conv 2 3x3, global-avg-pool",
     "dense 9, batch-norm, gelu, dropout 0.3, dense 7, layer-norm, dense 3",

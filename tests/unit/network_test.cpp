@@ -106,7 +106,7 @@ TEST_CASE("a wrong text is refused with the place and what was expected") {
   CHECK(refusal("") ==
         "--layers: found the end at character 1, expected a layer, one of conv, max-pool, avg-pool, "
         "global-avg-pool, flatten, dense, relu, leaky-relu, sigmoid, tanh, gelu, dropout, batch-norm, "
-        "layer-norm, patches, position, attention, mean, residual, or repeat");
+        "layer-norm, patches, position, attention, mean, residual, scale-shift, or repeat");
   CHECK(refusal("dense 5, desne 10")
             .find("--layers: found 'desne' at character 10, expected a layer, one of conv") == 0);
   CHECK(refusal("dense 5,").find("--layers: found the end at character 9, expected a layer") == 0);

@@ -345,11 +345,25 @@ class Residual(Layer):
         return x + run(step.inner, x)
 
 
+@dataclass(frozen=True)
+class ScaleShift(Layer):
+    """A number to multiply each channel by, and one to add."""
+
+    name = "scale-shift"
+
+    def tensors(self, shape: Shape) -> Shapes:
+        return dict.fromkeys(("weight", "bias"), shape[-1:])
+
+    def forward(self, x: np.ndarray, step: Step) -> np.ndarray:
+        return x * step["weight"] + step["bias"]
+
+
 LAYERS: dict[str, type[Layer]] = {
     layer.name: layer
     for layer in (
         Conv, MaxPool, AvgPool, GlobalAvgPool, Flatten, Dense, Relu, LeakyRelu, Sigmoid, Tanh, Gelu, Dropout,
         BatchNorm, LayerNorm, Patches, Position, Attention, Mean, Residual,
+        ScaleShift,
     )
 }  # fmt: skip
 

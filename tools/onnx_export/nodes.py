@@ -153,6 +153,12 @@ def residual(graph: Graph, step: Step, x: str) -> str:
     return graph.node("Add", [x, y], step.name)
 
 
+def scale_shift(graph: Graph, step: Step, x: str) -> str:
+    shape = (-1, 1, 1) if len(step.takes) == IMAGE else (-1,)  # ONNX has channels first
+    w, b = (graph.weight(f"{step.name}.{part}", step[part].reshape(shape)) for part in ("weight", "bias"))
+    return graph.node("Add", [graph.node("Mul", [x, w], f"{step.name}.scaled"), b], step.name)
+
+
 NODES: dict[str, Nodes] = {
     "conv": conv,
     "max-pool": pool("MaxPool"),
@@ -168,6 +174,7 @@ NODES: dict[str, Nodes] = {
     "dropout": plain("Dropout"),  # does nothing where a network is used
     "batch-norm": batch_norm,
     "layer-norm": layer_norm,
+    "scale-shift": scale_shift,
     "patches": patches,
     "position": position,
     "attention": attention,
