@@ -407,7 +407,7 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
         o.checkpoint_dir.c_str());
   } else if (!training.validation.empty()) {
     say(o, "%s: the model of epoch %zu, with the best validation loss, is tested and saved\n",
-        run.outcome == Outcome::stopped_early ? "no progress any more" : "done", run.state.best_epoch);
+        run.outcome == Outcome::stopped_early ? "stopped early" : "done", run.state.best_epoch);
   }
   return run;
 }
