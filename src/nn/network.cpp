@@ -6,10 +6,10 @@
 #include <map>
 #include <utility>
 
+#include "nn/core/sgd_step.hpp"
 #include "nn/data/images.hpp"
 #include "nn/data/intensity.hpp"
 #include "nn/layers/all_layers.hpp"
-#include "nn/training/sgd.hpp"
 
 namespace nn {
 

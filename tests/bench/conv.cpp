@@ -4,6 +4,7 @@
 // Run:  OMP_NUM_THREADS=1 build/tests/conv
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <string>
 
 #include "nn/core/parallel.hpp"
@@ -13,6 +14,9 @@
 
 #ifdef NN_HAS_ONEDNN
 #include <dnnl.hpp>
+#if DNNL_VERSION_MAJOR != 2
+#undef NN_HAS_ONEDNN  // another interface
+#endif
 #endif
 
 using namespace nn;

@@ -109,7 +109,7 @@ TEST_CASE("every fusion makes what its layers make, forward and backward, with e
     SimpleRng rng(1);
     const std::vector<std::string> names = parse_network(c.text, c.input, "test").build(rng).fusions();
     CHECK(std::ranges::count(names, c.fusion) == 1);
-    for (const std::size_t batch : {1, 5, 37}) {
+    for (const std::size_t batch : {1u, 5u, 37u}) {
       CAPTURE(batch);
       const Made plain = run(c, false, batch, 1);
       test::with_every_instruction_set([&] {
@@ -127,7 +127,7 @@ TEST_CASE("a network with fusions has the same bits for any number of threads") 
   for (const Case& c : kCases) {
     INFO(c.text);
     const Made one = run(c, true, 19, 1);
-    for (const std::size_t threads : {2, 3}) {
+    for (const std::size_t threads : {2u, 3u}) {
       const Made more = run(c, true, 19, threads);
       CHECK(more.logits == one.logits);
       CHECK(more.grads == one.grads);

@@ -125,7 +125,7 @@ TEST_CASE("a network without fusions has the same bits for any number of threads
   for (const Case& c : cases()) {
     INFO(c.text);
     std::vector<Floats> first;
-    for (const std::size_t threads : {1, 2, 3}) {
+    for (const std::size_t threads : {1u, 2u, 3u}) {
       SimpleRng rng(8);
       ThreadTeam team(threads);
       Network network = parse_network(c.text, c.input, "test").build(rng);
@@ -146,8 +146,8 @@ TEST_CASE("a network without fusions has the same bits for any number of threads
 TEST_CASE("a convolution is six loops") {
   SimpleRng rng(9);
   ThreadTeam team(2);
-  for (const std::size_t stride : {1, 2, 3}) {
-    for (const std::size_t K : {1, 2, 3, 5}) {
+  for (const std::size_t stride : {1u, 2u, 3u}) {
+    for (const std::size_t K : {1u, 2u, 3u, 5u}) {
       for (const bool valid : {false, true}) {
         const Shape in{7, 6, 3};
         Conv2d conv(5, K, stride, valid);
@@ -187,7 +187,7 @@ TEST_CASE("attention is its formula, head by head") {
   SimpleRng rng(10);
   ThreadTeam team(2);
   const std::size_t S = 5, D = 6, B = 2;
-  for (const std::size_t H : {1, 2, 3}) {
+  for (const std::size_t H : {1u, 2u, 3u}) {
     for (const bool projection : {false, true}) {
       Attention attention(H, projection);
       attention.prepare({S, D});

@@ -60,7 +60,7 @@ TEST_CASE(
     std::vector<float> expected(m * n);
     test::plain_matmul_add(mat(a, m, k), mat(b, k, n), mat(expected, m, n));
     Floats first;
-    for (const std::size_t threads : {1, 2, 3}) {
+    for (const std::size_t threads : {1u, 2u, 3u}) {
       ThreadTeam team(threads);
       Floats c(m * n, 9.0f), sum(m * n, 1.0f);
       team_matmul(mat(a, m, k), mat(b, k, n), mat(c, m, n), team);
@@ -78,8 +78,8 @@ TEST_CASE(
 TEST_CASE("the product of small matrices takes rows from anywhere, with every instruction set") {
   SimpleRng rng(5);
   test::with_every_instruction_set([&] {
-    for (const std::size_t n : {1, 5, 8, 23, 49, 112}) {
-      for (const std::size_t m : {1, 6, 13}) {
+    for (const std::size_t n : {1u, 5u, 8u, 23u, 49u, 112u}) {
+      for (const std::size_t m : {1u, 6u, 13u}) {
         const std::size_t outer = 3, k = m == 13 ? 700 : 11, group = 4;
         const Floats a = test::random_floats(5000, 1.0f, rng),
                      b = test::random_floats(outer * (k * n + 7), 1.0f, rng);

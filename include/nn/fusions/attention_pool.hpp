@@ -152,9 +152,11 @@ class AttentionPool : public Fusion {
     static Workspace& of_this_thread(const AttentionPool& f) {
       thread_local Workspace w;
       const std::size_t S = f.S(), row = padded_row(S);
-      const auto need = [](Floats& x, std::size_t size) { x.resize(std::max(x.size(), size)); };
-      for (Floats* x : {&w.x, &w.dx, &w.dk}) need(*x, S * f.D());
-      for (Floats* x : {&w.x_t, &w.v_t}) need(*x, std::max(f.D(), f.F()) * row);
+      const auto need = [](Floats& memory, std::size_t size) {
+        memory.resize(std::max(memory.size(), size));
+      };
+      for (Floats* each : {&w.x, &w.dx, &w.dk}) need(*each, S * f.D());
+      for (Floats* each : {&w.x_t, &w.v_t}) need(*each, std::max(f.D(), f.F()) * row);
       need(w.uv, S * f.U());
       need(w.ds, S * row);
       need(w.some_dx, kBlock * S * f.D());
