@@ -1,11 +1,13 @@
-"""Measures our programs against JAX, PyTorch and plain C on the same work and prints a Markdown table.
+"""Measures our programs against JAX, PyTorch and plain C on the same work and prints Markdown tables.
 
 Run:  tools/run.sh bench [--peers jax,torch] [--json FILE] [--busy-core] [--one-thread]
+      tools/run.sh bench --programs none --peers torch      (networks other than the defaults)
 
 A round runs each contender once (A B C, A B C, ...), each a process of its own on the same cores, so that
 whatever else the machine does falls on all of them; the table has medians over all epochs of all rounds.
 Peers start from the same weights and see the same batches as ours, so that losses and accuracy agree.
-Start, loading, compilation and testing are not counted.
+Start, loading, compilation and testing are not counted. Networks other than the defaults run against PyTorch
+on a part of the images, scaled to an epoch; the least of all epochs of all rounds counts.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -26,6 +29,17 @@ from common.options import ROOT, OptionParser, number
 from common.writing import keep_inputs, replacing
 
 EPOCHS = {"mnist_mlp": 10, "mnist_cnn": 3, "mnist_attention_pool": 2, "mlp_simple": runs.XOR_EPOCHS}
+NETWORKS = {
+    "mlp-2048": "mnist_mlp --hidden 2048,2048 --batch-size 256",
+    "heads-4": "mnist_attention_pool --heads 4",
+    "heads-8": "mnist_attention_pool --d-model 128 --ff-dim 512 --heads 8 --batch-size 64",
+    "cnn-2": 'mnist_cnn --layers "conv 16 3x3, max-pool 2, batch-norm, relu, conv 48 3x3, max-pool 2,'
+    ' batch-norm, relu, dense 10" --batch-size 64 --optimizer adam --lr 0.001',
+    "cnn-4": 'mnist_cnn --layers "conv 24 3x3, batch-norm, relu, max-pool 2, conv 48 3x3, batch-norm, relu,'
+    " conv 48 3x3, batch-norm, relu, max-pool 2, conv 96 3x3, batch-norm, relu, global-avg-pool,"
+    ' dense 10" --batch-size 64 --optimizer adam --lr 0.001',
+}
+NETWORK_EPOCHS = 2  # the first one also warms up
 PEERS = {"jax": "JAX", "torch": "PyTorch"}
 OURS = "this project"
 Contenders = dict[str, Callable[[], Run]]
@@ -33,7 +47,8 @@ Contenders = dict[str, Callable[[], Run]]
 
 def main() -> None:
     options = parse_options()
-    programs = [options.build_dir / program for program in options.programs]
+    commands = options.programs + [NETWORKS[name].split()[0] for name in options.networks]
+    programs = [options.build_dir / program for program in dict.fromkeys(commands)]
     if options.json:
         keep_inputs(options.json, *programs, options.data_dir)
     for path in programs:
@@ -45,10 +60,10 @@ def main() -> None:
     left_out = find_peers(options)
     with tempfile.TemporaryDirectory() as work:
         report = measure(options, Path(work), left_out)
-    if options.busy_core:
-        report["busy_core"] = [busy_core(options, program, cores) for program in mnist(options)]
-    if options.one_thread:
-        report["one_thread"] = [one_thread(options, program) for program in mnist(options)]
+        if options.busy_core:
+            report["busy_core"] = [busy_core(options, program, Path(work), cores) for program in mnist(options)]
+        if options.one_thread:
+            report["one_thread"] = [one_thread(options, program, Path(work)) for program in mnist(options)]
     print(as_markdown(report))
     if options.json:
         write_json(options.json, report)
@@ -57,7 +72,21 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="bench", description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--programs", type=names(EPOCHS), default=list(EPOCHS), metavar="A,B", help=f"of {', '.join(EPOCHS)}")
+    programs = f"of {', '.join(EPOCHS)}, or none (default: all)"
+    add("--programs", type=names(EPOCHS, none=True), metavar="A,B", help=programs)
+    add(
+        "--networks",
+        type=names(NETWORKS, none=True),
+        metavar="A,B",
+        help=f"of {', '.join(NETWORKS)}, or none (default: all, or none if --programs names some)",
+    )
+    add(
+        "--images",
+        type=number(int, 1, tables.IMAGES),
+        default=12_000,
+        metavar="N",
+        help="training images on which --networks are timed, scaled to an epoch (default: %(default)s)",
+    )
     add(
         "--peers",
         type=names(PEERS, none=True),
@@ -72,7 +101,12 @@ def parse_options() -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="write every number there")
     parser.add_data_dir()
     add("--build-dir", type=Path, default=ROOT / "build", metavar="PATH", help="default: build")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.networks is None:
+        options.networks = [] if options.programs else list(NETWORKS)
+    if options.programs is None:
+        options.programs = list(EPOCHS)
+    return options
 
 
 def names(known: dict[str, object], none: bool = False) -> Callable[[str], list[str]]:
@@ -95,7 +129,7 @@ def mnist(options: argparse.Namespace) -> list[str]:
 
 def find_peers(options: argparse.Namespace) -> dict[str, str]:
     """Fill in options.peers with those that can be used; says which are left out, and why."""
-    if not mnist(options):
+    if not mnist(options) and not options.networks:
         options.peers = []
     asked = options.peers is not None
     reasons = {name: install.install(name) if asked else install.missing(name)
@@ -119,10 +153,25 @@ def contenders(options: argparse.Namespace, program: str, work: Path) -> Contend
         except InputError as error:
             say(f"plain C is left out: {error}")
         return found
-    how = (epochs_of(options, program), options.threads, options.data_dir)
-    found = {OURS: lambda: runs.run_ours(ours, *how)}
-    for peer in options.peers:
-        found[PEERS[peer]] = lambda peer=peer: runs.run_peer(peer, program, *how)
+    return on_mnist(options, program, ["--epochs", str(epochs_of(options, program))], work, options.peers)
+
+
+def network_contenders(options: argparse.Namespace, name: str, work: Path) -> Contenders:
+    """Ours and PyTorch on a network that is no default."""
+    program, *chosen = shlex.split(NETWORKS[name])
+    limits = ["--epochs", str(NETWORK_EPOCHS), "--train-limit", str(options.images)]
+    peers = [peer for peer in options.peers if peer == "torch"]
+    return on_mnist(options, program, [*chosen, *limits], work, peers)
+
+
+def on_mnist(
+    options: argparse.Namespace, program: str, chosen: list[str], work: Path, peers: list[str]
+) -> Contenders:
+    """Ours trains first: peers read from its model what to train, and how."""
+    model, how = work / f"{program}.safetensors", (options.threads, options.data_dir)
+    found: Contenders = {OURS: lambda: runs.run_ours(options.build_dir / program, chosen, model, *how)}
+    for peer in peers:
+        found[PEERS[peer]] = lambda peer=peer: runs.run_peer(peer, model, *how)
     return found
 
 
@@ -133,6 +182,7 @@ def epochs_of(options: argparse.Namespace, program: str) -> int:
 def measure(options: argparse.Namespace, work: Path, left_out: dict[str, str]) -> dict[str, object]:
     """All rounds of everything, as the report that --json writes."""
     lists = {program: contenders(options, program, work) for program in options.programs}
+    lists |= {name: network_contenders(options, name, work) for name in options.networks}
     done: dict[str, dict[str, list[Run]]] = {p: {name: [] for name in found} for p, found in lists.items()}
     peaks = []
     for i in range(options.rounds):
@@ -145,33 +195,40 @@ def measure(options: argparse.Namespace, work: Path, left_out: dict[str, str]) -
     peak, how = max((p for p in peaks if p), default=(None, "not measured: numpy is missing"))
     results = [result for program in options.programs for result in tables.summarize(
         program, epochs_of(options, program), done[program], peak, runs.own_memory())]  # fmt: skip
+    networks = [tables.compare_networks(
+        NETWORKS[name], options.images, done[name][OURS], done[name].get(PEERS["torch"], []))
+        for name in options.networks]  # fmt: skip
     return {
         "machine": machine.describe(), "threads": options.threads, "rounds": options.rounds,
         "peak_gflops": peak, "peak_how": how, "left_out": left_out, "results": results,
+        "networks": networks,
     }  # fmt: skip
 
 
-def busy_core(options: argparse.Namespace, program: str, cores: list[int]) -> tables.Comparison:
+def busy_core(
+    options: argparse.Namespace, program: str, work: Path, cores: list[int]
+) -> tables.Comparison:
     """Our program alone and beside a process that never rests on the last of its cores, in turn."""
     quiet, busy = [], []
     for _ in range(options.rounds):
-        quiet.append(train(options, program, options.threads))
+        quiet.append(train(options, program, work, options.threads))
         with endless_process(cores):
-            busy.append(train(options, program, options.threads))
+            busy.append(train(options, program, work, options.threads))
     return tables.compare(program, quiet, busy)
 
 
-def one_thread(options: argparse.Namespace, program: str) -> tables.Comparison:
+def one_thread(options: argparse.Namespace, program: str, work: Path) -> tables.Comparison:
     """Our program on all its threads and on one, in turn."""
     all_threads, single = [], []
     for _ in range(options.rounds):
-        all_threads.append(train(options, program, options.threads))
-        single.append(train(options, program, 1))
+        all_threads.append(train(options, program, work, options.threads))
+        single.append(train(options, program, work, 1))
     return tables.compare(program, all_threads, single)
 
 
-def train(options: argparse.Namespace, program: str, threads: int) -> Run:
-    return runs.run_ours(options.build_dir / program, epochs_of(options, program), threads, options.data_dir)
+def train(options: argparse.Namespace, program: str, work: Path, threads: int) -> Run:
+    epochs = ["--epochs", str(epochs_of(options, program))]
+    return runs.run_ours(options.build_dir / program, epochs, work / "m.safetensors", threads, options.data_dir)
 
 
 @contextlib.contextmanager
@@ -194,8 +251,16 @@ def as_markdown(report: dict[str, object]) -> str:
         f"Machine: {m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB; {m['system']}; {m['compiler']}.\n"
         f"Threads: {threads}. Rounds in turn: {report['rounds']}, medians. {m['date']}.\n"
         f"sgemm peak: {peak}{report['peak_how']}.",
-        tables.results_table(report["results"]),
     ]
+    if results := report["results"]:
+        parts.append(tables.results_table(results))
+    if networks := report["networks"]:
+        images, epochs = networks[0].images, NETWORK_EPOCHS * report["rounds"]
+        parts.append(
+            f"Seconds per epoch of {tables.IMAGES:,} images, scaled from {images:,}: the least of"
+            f" {epochs} epochs, {m['cpu']}, {threads} threads:"
+        )
+        parts.append(tables.networks_table(networks))
     if busy := report.get("busy_core"):
         parts.append(tables.comparison_table(("alone", "one core busy", "slowdown"), busy))
     if single := report.get("one_thread"):

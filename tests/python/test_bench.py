@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +15,9 @@ sys.path.insert(0, str(ROOT / "tools"))
 import bench  # noqa: E402
 from bench_peers import install, machine, peer, runs, tables  # noqa: E402
 from common.errors import InputError  # noqa: E402
+from models import logits  # noqa: E402
+from models.old_networks import attention_pool  # noqa: E402
+from networks import OTHER_NETWORKS, random_images, random_model  # noqa: E402
 from support import error_line, run_tool  # noqa: E402
 
 LOG_HEADER = "# epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate\n"
@@ -23,10 +27,17 @@ p = argparse.ArgumentParser()
 for name in ("--epochs", "--threads", "--data-dir", "--output", "--log"):
     p.add_argument(name)
 p.add_argument("--quiet", action="store_true")
-a = p.parse_args()
+a, other = p.parse_known_args()
+pathlib.Path(a.output).write_text(" ".join(other))
 rows = [f"{{e}},{{1 / e}},0.25,nan,nan,nan,0.01" for e in range(1, int(a.epochs) + 1)]
 pathlib.Path(a.log).write_text({LOG_HEADER!r} + "\\n".join(rows) + "\\n")
 print("test accuracy: 94.25 % (9425 of 10000), loss 0.2")
+"""
+TORCH_STAND_IN = """
+import json, pathlib, sys
+model = pathlib.Path(sys.argv[1]).read_text()
+report = {"version": "PyTorch 2.0", "seconds": [0.5, 0.75], "losses": [len(model)], "test_accuracy": 94.25}
+print(json.dumps(report))
 """
 
 
@@ -136,16 +147,31 @@ def test_plain_xor_gives_the_reference_loss(tmp_path: Path) -> None:
 def test_peers_draw_what_the_programs_draw() -> None:
     for seed, first in ((0, 3692787630), (1, 0), (42, 10)):
         assert peer.SimpleRng(seed).next_u32() == first
-    order = peer.np.arange(10)
+    order = np.arange(10)
     peer.SimpleRng(42).shuffle(order)
     assert order.tolist() == [3, 6, 1, 8, 9, 5, 7, 4, 2, 0]
-    weights = peer.initial_weights("mnist_attention_pool", peer.SimpleRng(42))
-    assert weights["wqkv"].shape == (64, 192) and abs(weights["wcls"]).max() <= (6 / 74) ** 0.5
-    assert weights["pos"][0, :2].tolist() == [0, 1]
+    weights = peer.initial_weights(attention_pool((28, 28), 4, 64, 128, 10), peer.SimpleRng(42))
+    assert weights["patches1.weight"].shape == (16, 64) and weights["position1.table"][0, :2].tolist() == [0, 1]
+    assert 0.9 < abs(weights["dense3.weight"]).max() / (6 / 74) ** 0.5 <= 1
+    weights = peer.initial_weights(OTHER_NETWORKS["convolutions"], peer.SimpleRng(42))
+    assert 0.9 < abs(weights["conv1.weight"]).max() / (6 / (25 + 4 * 25)) ** 0.5 <= 1
+    for name, value in {"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1}.items():
+        assert np.array_equal(weights[f"batch_norm1.{name}"], np.full(4, value, np.float32))
+
+
+def test_networks_in_pytorch_are_ours() -> None:
+    torch = pytest.importorskip("torch")
+    from bench_peers import torch_peer
+
+    for network in OTHER_NETWORKS.values():
+        model, images = random_model(network), random_images(network, 9)
+        with torch.inference_mode():
+            found = torch_peer.build(model.steps, model.tensors).eval()(torch_peer.shaped(model, images))
+        np.testing.assert_allclose(found, logits(model, images / 255), rtol=0, atol=1e-5)
 
 
 def test_patches_are_in_row_order() -> None:
-    image = peer.np.arange(784).reshape(1, 784)
+    image = np.arange(784).reshape(1, 784)
     assert peer.patches(image)[0, 8, :5].tolist() == [
         116,
         117,
@@ -167,6 +193,37 @@ def test_whole_run(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert written["results"][0]["seconds"] == [[0.25] * 3] * 2
     assert written["results"][0]["minimum"] == 0.25 and written["busy_core"][0]["ratio"] == 1
     assert written["machine"]["cpu"] and written["one_thread"]
+
+
+@pytest.mark.parametrize("peers", ["none", "torch"])
+def test_networks(
+    peers: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """Both train on the images that --images says, PyTorch what our model's file says; the least counts."""
+    (tmp_path / "torch_peer.py").write_text(TORCH_STAND_IN)
+    monkeypatch.setattr(runs, "HERE", tmp_path)
+    monkeypatch.setattr(install, "install", lambda name: None)
+    report = tmp_path / "report.json"
+    run_bench(monkeypatch, "--programs", "none", "--networks", "mlp-2048", "--images", "6000", "--rounds", "2",
+              "--peers", peers, "--build-dir", stand_in, "--json", report)  # fmt: skip
+    out, err = capsys.readouterr()
+    times = "5 | 2.00" if peers == "torch" else "- | -"
+    assert f"| `mnist_mlp --hidden 2048,2048 --batch-size 256` | 2.5 | {times} |" in out
+    assert "epoch of 60,000 images, scaled from 6,000: the least of 4 epochs, " in out and "2 threads:" in out
+    assert f"| this project | {'PyTorch 2.0' if peers == 'torch' else 'PyTorch'} | times ours |" in out
+    assert "| program |" not in out and "round 2 of 2: mlp-2048: this project: 0.25 s" in err
+    (network,) = json.loads(report.read_text())["networks"]
+    seen = "--hidden 2048,2048 --batch-size 256 --train-limit 6000"
+    assert network["losses"] == [[1, 0.5], *([[len(seen)]] if peers == "torch" else [])]
+
+
+def test_which_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for options, expected in (
+        ([], bench.NETWORKS), (["--programs", "none"], bench.NETWORKS), (["--programs", "mnist_cnn"], []),
+        (["--programs", "mnist_cnn", "--networks", "cnn-2"], ["cnn-2"]), (["--networks", "none"], []),
+    ):  # fmt: skip
+        monkeypatch.setattr(sys, "argv", ["bench", *options])
+        assert bench.parse_options().networks == list(expected)
 
 
 @pytest.mark.parametrize("options", [[], ["--peers", "torch"]])
@@ -215,6 +272,8 @@ def test_only_a_virtual_environment_is_installed_into(monkeypatch: pytest.Monkey
     (["--rounds", "0"], "--rounds: found '0', expected a whole number from 1"),
     (["--threads", "-1"], "--threads: "),
     (["--epochs", "2.5"], "--epochs: found '2.5', expected"),
+    (["--networks", "mlp"], "--networks: found 'mlp', expected one or more of mlp-2048, heads-4"),
+    (["--images", "60001"], "--images: found '60001', expected a whole number from 1 to 60000"),
     (["--fast"], "--fast"),
 ])  # fmt: skip
 def test_wrong_usage_is_one_line_and_2(options: list[str], says: str) -> None:

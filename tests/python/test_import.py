@@ -14,7 +14,6 @@ from models import load_digit_model, logits
 from support import TOOLS, run_program
 
 SECTION = "## Weights from PyTorch and Keras"
-Weights = dict[str, np.ndarray]
 RNG = np.random.default_rng(1)
 
 
@@ -45,14 +44,16 @@ def torch_stand_in(batch: np.ndarray) -> tuple[SimpleNamespace, np.ndarray]:
     x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
     x = np.maximum(x * state["6.weight"] + state["6.bias"], 0)
     as_tensors = {name: SimpleNamespace(numpy=lambda v=value: v) for name, value in state.items()}
-    return SimpleNamespace(load=lambda path, map_location: as_tensors), x @ state["8.weight"].T + state["8.bias"]
+    expected = x @ state["8.weight"].T + state["8.bias"]
+    return SimpleNamespace(load=lambda path, map_location: as_tensors), expected
 
 
 def keras_stand_in(batch: np.ndarray) -> tuple[SimpleNamespace, np.ndarray]:
     """A module whose model has layers with get_weights(), and what it makes of images (B, 28, 28)."""
     layers = [
         [normal(3, 3, 1, 8), normal(8)], [normal(8), normal(8), normal(8), positive(8)], [], [],
-        [normal(3, 3, 8, 12), normal(12)], [], [], [normal(1728, 32), normal(32)], [], [normal(32, 10), normal(10)],
+        [normal(3, 3, 8, 12), normal(12)], [], [],
+        [normal(1728, 32), normal(32)], [], [normal(32, 10), normal(10)],
     ]  # fmt: skip
     (kernel1, bias1), (gamma, beta, mean, variance), _, _, (kernel2, bias2), _, _, dense1, _, dense2 = layers
     x = conv_last(np.pad(batch, ((0, 0), (1, 1), (1, 1)))[..., None], kernel1, bias1)  # (B, 28, 28, 8)
@@ -79,7 +80,8 @@ def conv_last(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray
 def recipe(framework: str) -> str:
     """The block of the section that imports `framework`."""
     section = (TOOLS / "README.md").read_text().partition(SECTION)[2].partition("\n## ")[0]
-    (found,) = (code for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL) if f"import {framework}" in code)
+    blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (found,) = (code for code in blocks if f"import {framework}" in code)
     return found
 
 

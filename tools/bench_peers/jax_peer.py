@@ -14,18 +14,20 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import machine
-import peer
+import numpy as np
+
+from bench_peers import machine, peer
 
 
 def main() -> None:
     args = peer.parse(__doc__.splitlines()[0])
     machine.use_cores(args.threads)  # XLA starts a thread for each core it may use and has no option for it
-    data = peer.read_mnist(args.data_dir)
-    forward = {"mnist_mlp": mlp, "mnist_cnn": cnn, "mnist_attention_pool": attention_pool}[args.program]
+    data = peer.read_mnist(args.data_dir, args.train_limit)
+    program = args.network.program  # of which it is the default network
+    forward = {"mnist_mlp": mlp, "mnist_cnn": cnn, "mnist_attention_pool": attention_pool}[program]
     rng = peer.SimpleRng(args.seed)
-    weights = jax.tree.map(jnp.array, channels_last(peer.initial_weights(args.program, rng)))
-    train_x, train_y = jnp.asarray(shaped(args.program, data.train_x)), jnp.asarray(data.train_y)
+    weights = jax.tree.map(jnp.array, arranged(peer.initial_weights(args.network, rng)))
+    train_x, train_y = jnp.asarray(shaped(program, data.train_x)), jnp.asarray(data.train_y)
     n = len(train_y)
 
     def loss(w, x, y):  # mean cross-entropy of a batch
@@ -60,7 +62,7 @@ def main() -> None:
         def hits(w, x, y):
             return (forward(w, x.astype(jnp.float32) / 255).argmax(1) == y).sum()
 
-        x = shaped(args.program, data.test_x)
+        x = shaped(program, data.test_x)
         parts = [hits(weights, x[i : i + 1000], data.test_y[i : i + 1000]) for i in range(0, len(x), 1000)]
         return float(sum(parts)) / len(x)
 
@@ -72,23 +74,33 @@ def shaped(program: str, images):
     return peer.patches(images) if program == "mnist_attention_pool" else images
 
 
-def channels_last(weights: peer.Weights) -> peer.Weights:
-    """The CNN's dense layer takes (channel, row, column); this peer has (row, column, channel)."""
-    if "fc" in weights:
-        weights["fc"] = weights["fc"].reshape(8, 196, 10).swapaxes(0, 1).reshape(1568, 10)
+def arranged(weights: peer.Weights) -> peer.Weights:
+    """Query, key and value as one; filters as a matrix, and what is dense by (row, column, channel)."""
+    if "conv1.weight" in weights:
+        weights["conv1.weight"] = weights["conv1.weight"].reshape(8, 9).T
+        by_channel = weights["dense1.weight"].reshape(8, 196, 10)
+        weights["dense1.weight"] = by_channel.swapaxes(0, 1).reshape(1568, 10)
+    for end in ("weight", "bias"):
+        parts = [weights.pop(f"attention1.{part}.{end}", None) for part in ("query", "key", "value")]
+        if parts[0] is not None:
+            weights[f"qkv.{end}"] = np.concatenate(parts, axis=-1)
     return weights
 
 
+def affine(w, layer, x):
+    return x @ w[f"{layer}.weight"] + w[f"{layer}.bias"]
+
+
 def mlp(w, x):  # (B, 784) -> (B, 10)
-    return jax.nn.relu(x @ w["w1"] + w["b1"]) @ w["w2"] + w["b2"]
+    return affine(w, "dense2", jax.nn.relu(affine(w, "dense1", x)))
 
 
 def cnn(w, x):  # (B, 784) -> (B, 10)
     padded = jnp.pad(x.reshape(-1, 28, 28), ((0, 0), (1, 1), (1, 1)))
     views = [padded[:, i : i + 28, j : j + 28] for i in range(3) for j in range(3)]
-    conv = jnp.stack(views, axis=-1).reshape(-1, 9) @ w["conv"].T + w["conv_b"]  # (B*28*28, 8)
+    conv = affine(w, "conv1", jnp.stack(views, axis=-1).reshape(-1, 9))  # (B*28*28, 8)
     pooled = max_pool(jax.nn.relu(conv).reshape(-1, 28, 28, 8))  # (B, 14, 14, 8)
-    return pooled.reshape(-1, 1568) @ w["fc"] + w["fc_b"]
+    return affine(w, "dense1", pooled.reshape(-1, 1568))
 
 
 def windows(y):  # (B, 28, 28, 8) -> (B, 14, 2, 14, 2, 8)
@@ -121,13 +133,13 @@ max_pool.defvjp(max_pool_forward, max_pool_backward)
 
 
 def attention_pool(w, x):  # (B, 49, 16) -> (B, 10)
-    embedded = (x.reshape(-1, 16) @ w["wp"] + w["bp"]).reshape(-1, 49, 64)
-    tokens = jax.nn.relu(embedded + w["pos"]).reshape(-1, 64)
-    q, k, v = jnp.split((tokens @ w["wqkv"] + w["bqkv"]).reshape(-1, 49, 192), 3, axis=-1)
+    embedded = affine(w, "patches1", x.reshape(-1, 16)).reshape(-1, 49, 64)
+    tokens = jax.nn.relu(embedded + w["position1.table"]).reshape(-1, 64)
+    q, k, v = jnp.split(affine(w, "qkv", tokens).reshape(-1, 49, 192), 3, axis=-1)
     p = jax.nn.softmax(jnp.einsum("bsd,btd->bst", q, k) / 8, axis=-1)  # 8 = sqrt(64)
     a = jnp.einsum("bst,btd->bsd", p, v).reshape(-1, 64)
-    ff = jax.nn.relu(a @ w["w1"] + w["b1"]) @ w["w2"] + w["b2"]
-    return ff.reshape(-1, 49, 64).mean(axis=1) @ w["wcls"] + w["bcls"]
+    ff = affine(w, "dense2", jax.nn.relu(affine(w, "dense1", a)))
+    return affine(w, "dense3", ff.reshape(-1, 49, 64).mean(axis=1))
 
 
 if __name__ == "__main__":

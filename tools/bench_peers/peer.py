@@ -2,7 +2,9 @@
 
 A peer is a program of its own, so that its memory, threads and start are its own too:
 
-    jax_peer.py PROGRAM --epochs N --threads T    ->  one line of JSON on stdout, see Report
+    torch_peer.py MODEL.safetensors --threads T    ->  one line of JSON on stdout, see Report
+
+It trains the network of a model that one of our programs wrote, as its file says that it was trained.
 """
 
 import argparse
@@ -16,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models import Model, load_model
+
 ROOT = Path(__file__).resolve().parents[2]
-BATCH_SIZE = {"mnist_mlp": 64, "mnist_cnn": 32, "mnist_attention_pool": 32}
 Weights = dict[str, np.ndarray]
 
 
@@ -51,8 +54,9 @@ def read_idx(folder: Path, stem: str, kind: str, header: int) -> np.ndarray:
     raise SystemExit(f"error: {folder}: no {stem}-{kind} or {stem}.{kind}, plain or .gz")
 
 
-def read_mnist(folder: Path) -> Mnist:
-    """All four files; a peer turns bytes into floats when and where that is fastest for it."""
+def read_mnist(folder: Path, train_limit: int = 0) -> Mnist:
+    """All four files, of the first `train_limit` training images; a peer turns bytes into floats when and
+    where that is fastest for it."""
 
     def images(stem: str) -> np.ndarray:
         return read_idx(folder, stem, "idx3-ubyte", 16).reshape(-1, 784)
@@ -60,7 +64,9 @@ def read_mnist(folder: Path) -> Mnist:
     def labels(stem: str) -> np.ndarray:
         return read_idx(folder, stem, "idx1-ubyte", 8).astype(np.int32)
 
-    return Mnist(images("train-images"), labels("train-labels"), images("t10k-images"), labels("t10k-labels"))
+    first = slice(train_limit or None)
+    train = images("train-images")[first], labels("train-labels")[first]
+    return Mnist(*train, images("t10k-images"), labels("t10k-labels"))
 
 
 class SimpleRng:
@@ -77,9 +83,9 @@ class SimpleRng:
         self.state = x
         return x >> 32
 
-    def xavier(self, *shape: int, fans: tuple[int, int] | None = None) -> np.ndarray:
-        """Uniform in +-sqrt(6 / (in + out)), float32."""
-        limit = np.float32(math.sqrt(6 / sum(fans or shape)))
+    def xavier(self, *shape: int) -> np.ndarray:
+        """Uniform in +-sqrt(6 / (in + out)), float32; shape (in, out), or (filters, channels, K, K)."""
+        limit = np.float32(math.sqrt(6 / (sum(shape[:2]) * math.prod(shape[2:]))))
         draws = np.array([self.next_u32() >> 8 for _ in range(math.prod(shape))], np.float32)
         return (-limit + 2 * limit * draws * np.float32(2**-24)).reshape(shape)
 
@@ -92,23 +98,17 @@ class SimpleRng:
         order[:] = items
 
 
-def initial_weights(program: str, rng: SimpleRng) -> Weights:
-    """The tensors of a program: Xavier uniform weights (input, output), zero biases, sinusoidal positions."""
+def initial_weights(network: Model, rng: SimpleRng) -> Weights:
+    """Xavier uniform weights, zero biases, sinusoidal positions, norms that change nothing; float32."""
+    return {name: initial(name, shape, rng) for name, shape in network.shapes.items()}
 
-    def zeros(n: int) -> np.ndarray:
-        return np.zeros(n, np.float32)
 
-    if program == "mnist_mlp":
-        return {"w1": rng.xavier(784, 512), "b1": zeros(512), "w2": rng.xavier(512, 10), "b2": zeros(10)}
-    if program == "mnist_cnn":
-        conv = rng.xavier(8, 9, fans=(9, 72))  # (filter, 3x3)
-        return {"conv": conv, "conv_b": zeros(8), "fc": rng.xavier(1568, 10), "fc_b": zeros(10)}
-    return {
-        "wp": rng.xavier(16, 64), "bp": zeros(64), "pos": sinusoids(49, 64),
-        "wqkv": np.concatenate([rng.xavier(64, 64) for _ in "qkv"], axis=1), "bqkv": zeros(192),
-        "w1": rng.xavier(64, 128), "b1": zeros(128), "w2": rng.xavier(128, 64), "b2": zeros(64),
-        "wcls": rng.xavier(64, 10), "bcls": zeros(10),
-    }  # fmt: skip
+def initial(name: str, shape: tuple[int, ...], rng: SimpleRng) -> np.ndarray:
+    if name.endswith("table"):
+        return sinusoids(*shape)
+    if len(shape) > 1:
+        return rng.xavier(*shape)
+    return np.full(shape, name.endswith(("weight", "running_var")), np.float32)
 
 
 def sinusoids(tokens: int, width: int) -> np.ndarray:
@@ -125,16 +125,15 @@ def patches(images: np.ndarray) -> np.ndarray:
 
 
 def parse(description: str) -> argparse.Namespace:
+    """The options, the network, and how to train it."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("program", choices=list(BATCH_SIZE))
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("model", type=Path, help="a .safetensors that one of our programs wrote")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batch-size", type=int, help="default: the program's own")
-    parser.add_argument("--lr", type=float, default=0.01)
-    parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--data-dir", type=Path, default=ROOT / "data")
     args = parser.parse_args()
-    args.batch_size = args.batch_size or BATCH_SIZE[args.program]
+    args.network = load_model(args.model)
+    for name in ("epochs", "batch-size", "lr", "optimizer", "seed", "train-limit"):
+        setattr(args, name.replace("-", "_"), args.network.settings[name])
     return args
 
 

@@ -69,24 +69,23 @@ def own_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
 
 
-def run_ours(program: Path, epochs: int, threads: int, data: Path) -> Run:
-    """Train with one of our programs; the seconds of each epoch are those of its log."""
-    with tempfile.TemporaryDirectory() as work:
-        log = Path(work, "log.txt")
-        options = ["--epochs", str(epochs), "--threads", str(threads), "--data-dir", data, "--quiet"]
-        options += ["--output", Path(work, "model.bin"), "--log", log]
-        child = run_child(program.name, [program, *options])
-        columns = read_log(log)
+def run_ours(program: Path, options: list[str], model: Path, threads: int, data: Path) -> Run:
+    """Train with one of our programs, which writes `model`; the seconds of each epoch are those of its log."""
+    log = model.with_suffix(".txt")
+    common = ["--threads", str(threads), "--data-dir", data, "--output", model, "--log", log, "--quiet"]
+    child = run_child(program.name, [program, *options, *common])
+    columns = read_log(log)
     accuracy = parse_accuracy(child.stdout)
     return Run("", columns["seconds"], child.cpu_seconds, child.memory, columns["loss"], accuracy)
 
 
-def run_peer(peer: str, program: str, epochs: int, threads: int, data: Path) -> Run:
-    """Train with jax_peer.py or torch_peer.py, on the CPU whatever else the machine has."""
-    options = ["--epochs", str(epochs), "--threads", str(threads), "--data-dir", data]
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+def run_peer(peer: str, model: Path, threads: int, data: Path) -> Run:
+    """Train the network of `model` with jax_peer.py or torch_peer.py as ours did, on the CPU in any case."""
+    path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": path}
     script = HERE / f"{peer}_peer.py"
-    child = run_child(script.name, [sys.executable, script, program, *options], environment)
+    command = [sys.executable, script, model, "--threads", str(threads), "--data-dir", data]
+    child = run_child(script.name, command, environment)
     report = json.loads(child.stdout.splitlines()[-1])
     return Run(cpu_seconds=child.cpu_seconds, memory=child.memory, **report)
 

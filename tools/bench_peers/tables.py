@@ -119,6 +119,37 @@ def comparison_table(names: tuple[str, str, str], comparisons: Sequence[Comparis
     return table(("program, seconds per epoch", *names), rows, words=1)
 
 
+@dataclasses.dataclass
+class Network:
+    """Ours and PyTorch on one network: the least seconds of all epochs of all rounds, scaled to IMAGES."""
+
+    command: str
+    images: int  # that an epoch really had
+    ours: float
+    torch: float | None
+    version: str | None
+    losses: list[list[float]]  # ours and PyTorch's
+
+
+def compare_networks(command: str, images: int, ours: Sequence[Run], torch: Sequence[Run]) -> Network:
+    def least(rounds: Sequence[Run]) -> float:
+        return min(seconds for run in rounds for seconds in run.seconds) * IMAGES / images
+
+    theirs = (least(torch), torch[-1].version) if torch else (None, None)
+    losses = [rounds[-1].losses for rounds in (ours, torch) if rounds]
+    return Network(command, images, least(ours), *theirs, losses)
+
+
+def networks_table(networks: Sequence[Network]) -> str:
+    rows = [
+        (f"`{n.command}`", significant(n.ours), *(
+            (significant(n.torch), f"{n.torch / n.ours:.2f}") if n.torch else ("-", "-")
+        ))
+        for n in networks
+    ]  # fmt: skip
+    return table(("network", "this project", networks[0].version or "PyTorch", "times ours"), rows, words=1)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
     """A Markdown table: `words` columns to the left, then numbers to the right."""
     rule = ["---" if i < words else "---:" for i in range(len(header))]
