@@ -1,7 +1,7 @@
 // batch-norm, with the ReLU after it if there is one: fewer passes over memory, a whole vector at a time.
 //
-// Forward reads x twice and writes y once, backward reads x, dy and y twice and writes dx once. The layers by
-// themselves read or write a batch twelve times.
+// Forward reads x twice and writes y once; backward reads x, dy and y twice and writes dx once. By themselves
+// the layers go over the batch once more for the variance, and once more each way for the ReLU.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // conv + max-pool, with or without a ReLU, the first layers of a network: over active positions only.
 //
 // As conv_pool_dense.hpp, but what comes next may be anything: all positions are written out. A network of
-// two convolutions trains 1.4 times as fast.
+// two convolutions trains 1.2 times as fast.
 #pragma once
 
 #include <algorithm>

@@ -12,7 +12,7 @@
 //   dx is the convolution of dy with the weights turned around
 //   dg = G^T dU G,  dU[i] = V[i]^T Z[i],  z = A dy A^T
 //
-// From 8 channels and 8 filters on; a network of four such convolutions trains 1.5 times as fast.
+// From 8 channels and 8 filters on; a network of four such convolutions trains 1.3 times as fast.
 #pragma once
 
 #include <algorithm>
