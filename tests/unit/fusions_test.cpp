@@ -95,9 +95,11 @@ void check_equal(const std::vector<Floats>& found, const std::vector<Floats>& ex
   for (std::size_t t = 0; t < found.size(); ++t) {
     CAPTURE(t);
     REQUIRE(found[t].size() == expected[t].size());
+    bool all = true;
     for (std::size_t i = 0; i < found[t].size(); ++i) {
-      REQUIRE(std::abs(found[t][i] - expected[t][i]) <= 1e-5f * largest);
+      all &= std::abs(found[t][i] - expected[t][i]) <= 1e-5f * largest;  // false for a NaN
     }
+    REQUIRE(all);
   }
 }
 
