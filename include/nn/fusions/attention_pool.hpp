@@ -196,36 +196,33 @@ class AttentionPool : public Fusion {
   std::size_t parts() const { return combined_ ? 2 * H() : 3; }
   struct Part {
     std::size_t first, count;  // columns of uv
-    CombinedFactors factors, gradients;
   };
-  Part part(std::size_t number) {
-    const std::size_t head = number / 2, width = D() / H(), start = head * width;
-    const auto head_of = [&](Floats& x, std::size_t in) { return columns(mat(x, in, D()), start, width); };
-    const auto w1_of = [&](Floats& x) { return rows(mat(x, D(), F()), start, width); };
-    const std::size_t first = head * (D() + F());
+  Part part(std::size_t number) const {
+    if (!combined_) return {number * D(), D()};
+    const std::size_t first = number / 2 * (D() + F());
+    return number % 2 == 0 ? Part{first, D()} : Part{first + D(), F()};
+  }
+  // Of a combined part, the factors' values or their gradients: `of` is &Tensor::value or &Tensor::grad.
+  CombinedFactors factors(std::size_t number, Floats Tensor::*of) {
+    const std::size_t width = D() / H(), start = number / 2 * width;
+    const auto head_of = [&](Tensor& t, std::size_t in) {
+      return columns(mat(t.*of, in, D()), start, width);
+    };
     Attention& a = attention_;
     if (number % 2 == 0) {
-      return {
-          first,
-          D(),
-          {head_of(a.query.w.value, D()), head_of(a.query.b.value, 1),
-           transposed(head_of(a.key.w.value, D()))},
-          {head_of(a.query.w.grad, D()), head_of(a.query.b.grad, 1), transposed(head_of(a.key.w.grad, D()))}};
+      return {head_of(a.query.w, D()), head_of(a.query.b, 1), transposed(head_of(a.key.w, D()))};
     }
-    return {first + D(),
-            F(),
-            {head_of(a.value.w.value, D()), head_of(a.value.b.value, 1), w1_of(w1_.w.value)},
-            {head_of(a.value.w.grad, D()), head_of(a.value.b.grad, 1), w1_of(w1_.w.grad)}};
+    return {head_of(a.value.w, D()), head_of(a.value.b, 1), rows(mat(w1_.w.*of, D(), F()), start, width)};
   }
   Attention::Linear& linear(std::size_t number) {
     return number == 0 ? attention_.query : number == 1 ? attention_.key : attention_.value;
   }
   void weights_forward(std::size_t number) {
-    const Part part = combined_ ? this->part(number) : Part{number * D(), D(), {}, {}};
+    const Part part = this->part(number);
     const Matrix w_part = columns(w(), part.first, part.count);
     const std::span<float> b_part = std::span(b_).subspan(part.first, part.count);
     if (combined_) {
-      combine(part.factors, w_part, mat(b_part, 1, part.count));
+      combine(factors(number, &Tensor::value), w_part, mat(b_part, 1, part.count));
       if (number == 1) add(w1_.b.value, b_part);  // once: the rows of p sum to 1, so what v gains, p v gains
     } else {
       copy(linear(number).weights(), w_part);
@@ -235,7 +232,7 @@ class AttentionPool : public Fusion {
     dense_forward(empty_x(), w_part, b_part, columns(empty_uv(), part.first, part.count));
   }
   void weights_backward(std::size_t number) {
-    const Part part = combined_ ? this->part(number) : Part{number * D(), D(), {}, {}};
+    const Part part = this->part(number);
     Block& sums = blocks_[0];
     const Matrix duv = columns(mat(sums.dempty_uv, S(), U()), part.first, part.count);
     const Matrix dw_part = columns(mat(sums.dw, D(), U()), part.first, part.count);
@@ -243,7 +240,8 @@ class AttentionPool : public Fusion {
     matmul_add(transposed(empty_x()), duv, dw_part);
     add_rows(duv, db_part);
     if (combined_) {
-      combine_backward(part.factors, dw_part, mat(db_part, 1, part.count), part.gradients);
+      combine_backward(factors(number, &Tensor::value), dw_part, mat(db_part, 1, part.count),
+                       factors(number, &Tensor::grad));
       if (number == 0) std::ranges::fill(attention_.key.b.grad, 0.0f);
       if (number == 1) std::ranges::copy(db_part, w1_.b.grad.begin());
     } else {
