@@ -10,7 +10,7 @@ NETWORKS = {
     "hidden layers": "dense 24, leaky-relu, dropout 0.1, dense 16, tanh, dense 10",
     "two convolutions": "conv 6 3x3, max-pool 2, batch-norm, relu, conv 8 3x3, max-pool 2, batch-norm, relu, dense 10",
     "strides": "conv 4 5x5 stride 2 valid, gelu, conv 6 4x4 stride 3, sigmoid, flatten, dense 10",
-    "residuals": "conv 8 3x3, repeat 2 (residual(conv 8 3x3, batch-norm, relu)), avg-pool 4, global-avg-pool, dense 10",
+    "residuals": "conv 8 3x3, max-pool 2, repeat 2 (residual(conv 8 3x3, batch-norm, relu)), avg-pool 2, global-avg-pool, dense 10",
     "transformer": "patches 4 16, position learned, repeat 2 (residual(layer-norm, attention 4 projection), "
     "residual(layer-norm, dense 24, gelu, dense 16)), layer-norm, mean, dense 10",
     "everything": "conv 6 3x3 stride 1, batch-norm, relu, max-pool 2, conv 8 2x2 valid, leaky-relu, avg-pool 2, "
