@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
@@ -99,8 +100,9 @@ std::vector<NamedFile> files_of(const DataSource& source) {
   return all;
 }
 
-TrainedModel load_trained_model(const std::string& path, const std::string& program,
-                                const std::string& class_names) {
+namespace {
+
+TrainedModel load_one(const std::string& path, const std::string& program, const std::string& class_names) {
   std::error_code reason;  // if it is there and cannot be read, load_model() says why
   if (std::filesystem::status(path, reason).type() == std::filesystem::file_type::not_found) {
     throw Error(path,
@@ -127,7 +129,35 @@ TrainedModel load_trained_model(const std::string& path, const std::string& prog
   const auto options = metadata.find("options");
   const nlohmann::json json = options == metadata.end() ? nlohmann::json() : parse_json(options->second);
   const bool transpose = json.is_object() && json.value("transpose", nlohmann::json()) == true;
-  return {path, std::move(network), std::move(names), transpose};
+  TrainedModel model{{path}, {}, std::move(names), transpose};
+  model.networks.push_back(std::move(network));
+  return model;
+}
+
+}  // namespace
+
+bool TrainedModel::takes(std::size_t rows, std::size_t cols) const {
+  return std::ranges::all_of(networks, [&](const Network& network) { return network.takes(rows, cols); });
+}
+
+TrainedModel load_trained_model(const std::vector<std::string>& paths, const std::string& program,
+                                const std::string& class_names) {
+  TrainedModel all = load_one(paths.front(), program, class_names);
+  for (const std::string& path : std::span(paths).subspan(1)) {
+    TrainedModel other = load_one(path, program, class_names);
+    Network& network = other.networks.front();
+    const auto said = [](const TrainedModel& model) {
+      return std::to_string(model.classes()) + " classes for " + model.pixels_text() +
+             (model.transpose ? ", transposed" : "");
+    };
+    const bool fits = network.pixels() == all.networks.front().pixels() && other.classes() == all.classes() &&
+                      other.transpose == all.transpose;
+    if (!fits)
+      throw Error(path, said(other) + ", expected " + said(all) + ", as " + all.paths.front() + " has");
+    all.paths.push_back(path);
+    all.networks.push_back(std::move(network));
+  }
+  return all;
 }
 
 Error not_finite(const std::string& path) {

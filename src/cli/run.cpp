@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/presets.hpp"
 #include "cli/progress.hpp"
 #include "cli/settings.hpp"
 #include "nn/core/error.hpp"
@@ -40,6 +41,8 @@ struct RunOptions::Settled {
 
 namespace {
 
+constexpr double kAdamRate = 0.001;  // the learning rate of adam and adamw, unless it is given
+
 // As std::printf, unless --quiet.
 template <class... Args>
 void say(const RunOptions& o, const char* format, Args... args) {
@@ -61,7 +64,8 @@ void add_optimizer(Options& app, OptimizerOptions& o) {
   app.number("--beta1", o.beta1, "of adam: decay of the mean gradient", 0, 0.9999);
   app.number("--beta2", o.beta2, "of adam: decay of the mean square", 0, 0.999999);
   app.number("--epsilon", o.epsilon, "of adam", 1e-30, 1);
-  app.number("--weight-decay", o.weight_decay, "weight decay: how fast parameters shrink towards 0", 0, 10);
+  app.number("--weight-decay", o.weight_decay,
+             "weight decay: how fast parameters shrink towards 0; of adamw: all but biases and norms", 0, 10);
   app.number("--clip-norm", o.clip_norm, "gradient clipping norm, 0 for no clipping", 0, 1e9);
 }
 
@@ -118,6 +122,7 @@ void check_apart_from_checkpoints(const std::vector<NamedFile>& files, const std
 void check_files(const RunOptions& o, const std::string& output) {
   std::vector<NamedFile> read = files_of(o.data);
   read.push_back({"--config", o.config});
+  read.push_back({"--init-from", o.init_from});
   const std::vector<NamedFile> written{
       {"--output", output}, {"--log", o.log}, {"--log-json", o.log_json}, {"--save-config", o.save_config}};
   check_apart_from_checkpoints(read, o.checkpoint_dir);
@@ -145,6 +150,7 @@ void settle(Options& app, RunOptions& o) {
   s.program = app.name();
   const bool output_given = app.is_given("--output");
   if (!o.config.empty()) apply_settings(app, read_settings(o.config), o.config);
+  apply_settings(app, preset(app.name(), o.preset), "--preset " + o.preset);
   if (!o.resume.empty()) {
     s.resumed.emplace(checkpoint_file(o.resume));
     apply_checkpoint(app, *s.resumed);
@@ -154,6 +160,8 @@ void settle(Options& app, RunOptions& o) {
       o.checkpoint_dir = folder.empty() ? "." : folder.string();
     }
   }
+  const bool is_adam = Optimizer(o.training.optimizer).uses_second_moment();
+  if (is_adam && !app.is_given("--lr")) apply_settings(app, {{"lr", kAdamRate}}, "--optimizer");
   s.is_default_output = !output_given && o.output == app.default_of("--output");
   s.settings = settings_of(app);
   s.settings["seed"] = o.seed;
@@ -176,7 +184,7 @@ void settle(Options& app, RunOptions& o) {
     o.log = (std::filesystem::path("logs") / std::filesystem::path(o.output).stem()).string() + ".txt";
   }
   o.settled = settled;
-  if (o.show_network) {
+  if (o.show_network || o.save_config == "-") {
     o.quiet = true;
     return;
   }
@@ -243,19 +251,62 @@ void resume(const RunOptions& o, Network& network, const RunData& data, Training
       state.batch);
 }
 
+// The network of --init-from with its weights, but those of the last layer if the data have other classes.
+Network trained_network(const RunOptions& o, const RunData& data, SimpleRng& rng) {
+  const std::string& path = o.init_from;
+  // A run that goes on has all of it in its checkpoint.
+  const bool goes_on = o.settled->resumed.has_value();
+  const Network trained = goes_on ? read_network(*o.settled->resumed) : load_model(path);
+  const std::size_t rows = data.train.images.rows, cols = data.train.images.cols;
+  if (!trained.takes(rows, cols)) {
+    throw Error(path, "takes " + trained.pixels_text() + ", expected " + std::to_string(rows) + " x " +
+                          std::to_string(cols) + ", as the images have");
+  }
+  nlohmann::json json = trained.json();
+  const bool has_other_classes = trained.classes() != data.train.classes;
+  nlohmann::json& last = json["layers"].back();
+  if (has_other_classes && last["layer"] == "dense") last["units"] = data.train.classes;
+  Network network = network_of_json(json, path).build(rng, o.init);
+  if (goes_on) return network;
+  std::size_t kept = 0;
+  const std::vector<Tensor*> from = trained.state(), to = network.state();
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (from[i]->shape != to[i]->shape) continue;
+    to[i]->value = from[i]->value;
+    ++kept;
+  }
+  say(o, "weights: of %s, %zu of %zu tensors%s\n", path.c_str(), kept, to.size(),
+      has_other_classes ? "; the last layer begins anew, for other classes" : "");
+  return network;
+}
+
 }  // namespace
 
 void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>& replaced) {
   app.group("Network");
   app.text("--layers", o.layers, "layers of the network, as in \"conv 16 3x3, relu, max-pool 2, dense 10\"");
-  for (const std::string& option : replaced) app.exclude("--layers", option);
+  app.path("--init-from", o.init_from, "model file whose network and weights training starts from [none]");
+  app.exclude("--init-from", "--layers");
+  for (const std::string& option : replaced) {
+    app.exclude("--layers", option);
+    app.exclude("--init-from", option);
+  }
   app.choice<Init>("--init", o.init, "how weights start", {kInitNames.begin(), kInitNames.end()});
   app.flag("--show-network", o.show_network, "print the network, a line a layer, and exit");
   app.flag("--no-fusions", o.no_fusions, "train layer by layer, without the faster fusions of several");
   app.group("Training");
+  app.word("--preset", o.preset, "options for a purpose; --save-config - shows them, those given here win",
+           preset_names());
   app.number("--epochs", o.training.epochs, "passes over the training images", 1, 1'000'000);
   app.number("--batch-size", o.training.batch_size, "images per step", 1, 65'536);
-  app.number("--lr", o.training.learning_rate, "learning rate", 1e-12, 1e6);
+  app.number("--lr", o.training.learning_rate,
+             "learning rate, " + number_text(kAdamRate) + " by default with adam and adamw", 1e-12, 1e6);
+  app.number("--label-smoothing", o.training.label_smoothing,
+             "share of a label's probability that all classes get", 0, 0.99);
+  app.number("--ema", o.training.average_decay,
+             "exponential moving average of the weights, which is what is tested and saved: its decay at a "
+             "step, 0 for none",
+             0, 0.999999);
   add_optimizer(app, o.training.optimizer);
   add_schedule(app, o.training.schedule);
   add_validation(app, o);
@@ -280,7 +331,7 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
   app.number("--checkpoint-keep", o.checkpoint_keep, "epochs whose checkpoints are kept", 1, 1'000'000);
   app.path("--resume", o.resume, "checkpoint to go on from, or a folder with the latest one");
   app.path("--config", o.config, "JSON file with options; those given here win");
-  app.path("--save-config", o.save_config, "JSON file to write all options to");
+  app.path("--save-config", o.save_config, "JSON file to write all options to, - to print them and exit");
   app.flag("--quiet", o.quiet, "print the test accuracy only");
 }
 
@@ -290,7 +341,9 @@ int run(Options& app, RunOptions& options, int argc, char** argv, const std::fun
   add_augment_command(app);
   return app.run(argc, argv, [&] {
     settle(app, options);
-    return body();
+    if (options.save_config != "-") return body();
+    std::printf("%s\n", options.settled->settings.dump(2).c_str());
+    return kDone;
   });
 }
 
@@ -318,8 +371,10 @@ RunData load_data(const RunOptions& o) {
 Network make_network(const RunOptions& o, const std::string& layers, const RunData& data, SimpleRng& rng) {
   const bool is_given = !o.layers.empty();
   const Shape images{data.train.images.rows, data.train.images.cols, 1};
-  Network network = parse_network(is_given ? o.layers : layers, images, is_given ? "--layers" : "network")
-                        .build(rng, o.init);
+  Network network = !o.init_from.empty() ? trained_network(o, data, rng)
+                                         : parse_network(is_given ? o.layers : layers, images,
+                                                         is_given ? "--layers" : "network")
+                                               .build(rng, o.init);
   if (network.classes() != data.train.classes) {
     throw Error("--layers", "the last layer makes " + std::to_string(network.classes()) +
                                 " numbers, expected " + std::to_string(data.train.classes) +
@@ -393,9 +448,13 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
   try {
     run.outcome = train(network, training, o.training, run.state, team, observer);
     progress.close_line();
-    if (run.outcome == Outcome::interrupted && checkpoints) save(checkpoints->latest());
+    if (run.outcome == Outcome::interrupted) {
+      if (checkpoints) save(checkpoints->latest());
+      run.state.average.swap(network.state());  // which is tested and saved
+    }
   } catch (const Error&) {  // a log or a checkpoint cannot be written: that does not cost the model
     progress.close_line();
+    run.state.average.swap(network.state());
     const std::size_t bytes = save_model(network, output, metadata_of_model(o, data, run.state));
     say(o, "wrote %s (%zu bytes), the model as it is now\n", output.c_str(), bytes);
     throw;

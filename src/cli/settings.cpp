@@ -18,7 +18,7 @@ namespace nn::cli {
 namespace {
 
 bool is_setting(std::string_view name) {
-  constexpr std::array others{"help", "version", "config", "save-config", "resume", "show-network"};
+  constexpr std::array others{"help", "version", "config", "save-config", "resume", "show-network", "preset"};
   return std::ranges::find(others, name) == others.end();
 }
 
