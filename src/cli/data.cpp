@@ -134,10 +134,28 @@ TrainedModel load_one(const std::string& path, const std::string& program, const
   return model;
 }
 
+// Whether they have as many classes, and there are images that both take.
+bool go_together(const Network& a, const Network& b) {
+  const Shape &x = a.input_shape(), &y = b.input_shape();
+  const bool same_images = x.is_image() && y.is_image() ? x == y : x.size() == y.size();
+  return same_images && a.classes() == b.classes();
+}
+
+std::string brief(const Network& network, bool transpose) {
+  return std::to_string(network.classes()) + " classes for " + network.pixels_text() +
+         (transpose ? ", transposed" : "");
+}
+
 }  // namespace
 
 bool TrainedModel::takes(std::size_t rows, std::size_t cols) const {
   return std::ranges::all_of(networks, [&](const Network& network) { return network.takes(rows, cols); });
+}
+
+std::string TrainedModel::pixels_text() const {
+  const auto found =
+      std::ranges::find_if(networks, [](const Network& n) { return n.input_shape().is_image(); });
+  return (found == networks.end() ? networks.front() : *found).pixels_text();
 }
 
 TrainedModel load_trained_model(const std::vector<std::string>& paths, const std::string& program,
@@ -146,14 +164,12 @@ TrainedModel load_trained_model(const std::vector<std::string>& paths, const std
   for (const std::string& path : std::span(paths).subspan(1)) {
     TrainedModel other = load_one(path, program, class_names);
     Network& network = other.networks.front();
-    const auto said = [](const TrainedModel& model) {
-      return std::to_string(model.classes()) + " classes for " + model.pixels_text() +
-             (model.transpose ? ", transposed" : "");
-    };
-    const bool fits = network.pixels() == all.networks.front().pixels() && other.classes() == all.classes() &&
-                      other.transpose == all.transpose;
-    if (!fits)
-      throw Error(path, said(other) + ", expected " + said(all) + ", as " + all.paths.front() + " has");
+    for (std::size_t i = 0; i < all.networks.size(); ++i) {
+      const Network& earlier = all.networks[i];
+      if (other.transpose == all.transpose && go_together(network, earlier)) continue;
+      throw Error(path, brief(network, other.transpose) + ", expected " + brief(earlier, all.transpose) +
+                            ", as " + all.paths[i] + " has");
+    }
     all.paths.push_back(path);
     all.networks.push_back(std::move(network));
   }

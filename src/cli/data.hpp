@@ -54,7 +54,7 @@ struct TrainedModel {
 
   std::size_t classes() const { return networks.front().classes(); }
   bool takes(std::size_t rows, std::size_t cols) const;
-  std::string pixels_text() const { return networks.front().pixels_text(); }
+  std::string pixels_text() const;  // of images that all of them take
   std::string name() const { return join(paths, ","); }
 };
 

@@ -99,6 +99,7 @@ std::vector<std::string> model_paths(const std::string& text) {
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     paths.push_back(text.substr(begin, end - begin));
+    if (paths.back().empty()) wrong_usage("MODEL", refusal(text, "paths with a comma between them"));
     begin = end + 1;
   }
   return paths;

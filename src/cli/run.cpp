@@ -253,9 +253,9 @@ void resume(const RunOptions& o, Network& network, const RunData& data, Training
 
 // The network of --init-from with its weights, but those of the last layer if the data have other classes.
 Network trained_network(const RunOptions& o, const RunData& data, SimpleRng& rng) {
-  const std::string& path = o.init_from;
   // A run that goes on has all of it in its checkpoint.
   const bool goes_on = o.settled->resumed.has_value();
+  const std::string path = goes_on ? o.settled->resumed_path() : o.init_from;
   const Network trained = goes_on ? read_network(*o.settled->resumed) : load_model(path);
   const std::size_t rows = data.train.images.rows, cols = data.train.images.cols;
   if (!trained.takes(rows, cols)) {
@@ -275,8 +275,8 @@ Network trained_network(const RunOptions& o, const RunData& data, SimpleRng& rng
     to[i]->value = from[i]->value;
     ++kept;
   }
-  say(o, "weights: of %s, %zu of %zu tensors%s\n", path.c_str(), kept, to.size(),
-      has_other_classes ? "; the last layer begins anew, for other classes" : "");
+  say(o, "weights: %zu of %zu tensors from %s%s\n", kept, to.size(), path.c_str(),
+      has_other_classes ? "; the last layer starts from scratch, for other classes" : "");
   return network;
 }
 
@@ -376,10 +376,10 @@ Network make_network(const RunOptions& o, const std::string& layers, const RunDa
                                                          is_given ? "--layers" : "network")
                                                .build(rng, o.init);
   if (network.classes() != data.train.classes) {
-    throw Error("--layers", "the last layer makes " + std::to_string(network.classes()) +
-                                " numbers, expected " + std::to_string(data.train.classes) +
-                                ", one for each class" +
-                                (o.outliers > 0 ? ", of which --outliers adds one" : ""));
+    throw Error(o.init_from.empty() ? "--layers" : o.init_from,
+                "the last layer makes " + std::to_string(network.classes()) + " numbers, expected " +
+                    std::to_string(data.train.classes) + ", one for each class" +
+                    (o.outliers > 0 ? ", of which --outliers adds one" : ""));
   }
   network.use_fusions(!o.no_fusions);
   const TrainingOptions& t = o.training;

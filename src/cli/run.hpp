@@ -68,8 +68,8 @@ struct RunData {
 RunData load_data(const RunOptions& options);
 
 // With --layers that network, else the program's own, both as the text of --layers; with --init-from the
-// trained one, whose last layer begins anew if the data have other classes. Throws Error if it does not take
-// the images or does not make a number for each class.
+// trained one, whose last layer starts from scratch if the data have other classes. Throws Error if it does
+// not take the images or does not make a number for each class.
 Network make_network(const RunOptions& options, const std::string& layers, const RunData& data,
                      SimpleRng& rng);
 
