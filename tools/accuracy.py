@@ -27,7 +27,7 @@ from bench_peers.runs import run_child
 from common.errors import InputError, run_tool
 from common.options import ROOT, OptionParser, number
 from common.writing import keep_inputs, replacing
-from figures.style import LIGHT, picture_path, save_figure, style_axes
+from figures.style import LIGHT, as_letters, picture_path, save_figure, style_axes
 
 PROGRAMS = ("mnist_mlp", "mnist_cnn", "mnist_attention_pool")
 NOT_SETTINGS = {"data-dir", "threads", "output", "log", "seed"}  # of no interest to an ablation
@@ -62,7 +62,9 @@ def main() -> None:
         keep_inputs(path, program, options.data_dir)
     rows = [Row(preset, ["--preset", preset]) for preset in options.preset or ["plain"]]
     beside = rows[0].options if options.preset else []
-    rows += [Row(text, [*beside, *shlex.split(text)]) for text in options.tried]
+    rows += [Row(text, [*beside, *words]) for text, words in options.tried]
+    for row in rows:  # before an hour of training, not after it
+        settings_of(program, row.options)
     if options.ablate:
         rows += ablations(program, rows[0])
     with tempfile.TemporaryDirectory() as folder:
@@ -83,8 +85,21 @@ def parse_options() -> argparse.Namespace:
     parser = OptionParser(prog="accuracy", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("program", choices=PROGRAMS, help="one of %(choices)s", metavar="PROGRAM")
-    add("--preset", action="append", metavar="NAME", help="a preset of the program; may be given again (default: plain)")
-    add("--try", action="append", default=[], dest="tried", metavar="OPTIONS", help="options beside the first preset's")
+    add(
+        "--preset",
+        action="append",
+        metavar="NAME",
+        help="a preset of the program; may be given again (default: plain)",
+    )
+    add(
+        "--try",
+        action="append",
+        type=shell_words,
+        default=[],
+        dest="tried",
+        metavar="OPTIONS",
+        help="options beside the first preset's; may be given again, a single word as --try=--transpose",
+    )
     add("--ablate", action="store_true", help="also without each option of the first preset")
     add("--seeds", type=number(int, 1, 1000), default=5, metavar="N", help="runs a row (default: %(default)s)")
     add(
@@ -102,8 +117,21 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def shell_words(text: str) -> tuple[str, list[str]]:
+    """An option's type: words as a shell takes them, and the text that they are in."""
+    try:
+        return text, shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected words as in a shell") from error
+
+
 def settings_of(program: Path, options: list[str]) -> dict[str, object]:
-    return json.loads(run_child(program.name, [program, *options, "--save-config", "-"]).stdout)
+    """Raises InputError if the program does not take these options."""
+    printed = run_child(program.name, [program, *options, "--save-config", "-"]).stdout
+    try:
+        return json.loads(printed)
+    except ValueError as error:  # --help, predict
+        raise InputError(shlex.join(options), "no options of a training", "those of --help") from error
 
 
 def ablations(program: Path, row: Row) -> list[Row]:
@@ -113,8 +141,8 @@ def ablations(program: Path, row: Row) -> list[Row]:
     for name, value in plain.items():
         if name in NOT_SETTINGS or name == "epochs" or chosen.get(name, value) == value:
             continue
-        given = [f"--{name}", str(value)]
-        rows.append(Row(f"{row.name}, --{name} {value}", [*row.options, *given]))
+        text = value if isinstance(value, str) else json.dumps(value)
+        rows.append(Row(f"{row.name}, --{name} {text}", [*row.options, f"--{name}={text}"]))
     return rows
 
 
@@ -168,7 +196,7 @@ def figure_of(rows: list[Row], options: argparse.Namespace) -> Figure:
     for i, row in enumerate(rows):
         axes.plot(row.accuracies, [i] * len(row.accuracies), "o", color=LIGHT.line(i), alpha=0.6, clip_on=False)
         axes.plot([row.mean], [i], "|", color=LIGHT.text, markersize=18)
-    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.set_yticks(range(len(rows)), [as_letters(row.name) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("accuracy, %")
     return figure

@@ -207,7 +207,7 @@ std::size_t held_out(double validation, std::size_t images) {
   return held_out;
 }
 
-// A model file's metadata. No time and no place: the same run gives the same bytes.
+// A model file's metadata. No time, and no place but --init-from's: the same run gives the same bytes.
 std::map<std::string, std::string> metadata_of_model(const RunOptions& o, const RunData& data,
                                                      const TrainingState& state) {
   Settings options = Settings::object();

@@ -12,6 +12,7 @@ from models.old_networks import cnn, mlp
 from networks import random_model
 from support import MNIST_PROGRAMS, error_line, interrupt_after, random_images, run_program
 
+MLP = mlp(784, [(20, "relu", 0)], 10)
 # With buffers, which are not trained, and which .bin cannot hold.
 DEEP = Model(input=(28, 28), layers=(Conv(4, 3), BatchNorm(), Relu(), MaxPool(2), Dense(12), Relu(), Dense(10)))
 STILL = ["--lr", "1e-12", "--epochs", "1"]  # training that changes nothing that one could see
@@ -28,8 +29,8 @@ def tune(*args: object, cwd: Path, program: str = "mnist_mlp") -> str:
 @pytest.mark.parametrize("name", ["mlp.bin", "cnn.bin", "deep.safetensors"])
 def test_weights_start_there(program: str, name: str, small_data: Path, tmp_path: Path) -> None:
     """Any program takes any network."""
-    network = {"mlp.bin": mlp(784, [(20, "relu", 0)], 10), "cnn.bin": cnn((28, 28), 4, 3, 10), "deep.safetensors": DEEP}[name]
-    start = random_model(network)
+    networks = {"mlp.bin": MLP, "cnn.bin": cnn((28, 28), 4, 3, 10), "deep.safetensors": DEEP}
+    start = random_model(networks[name])
     save_model(tmp_path / name, start)
     said = tune("--init-from", name, *STILL, "--data-dir", small_data, cwd=tmp_path, program=program)
     count = len(start.tensors)
@@ -53,7 +54,7 @@ def test_it_learns_from_there(small_data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("classes", [4, 17])
-@pytest.mark.parametrize("network", [mlp(784, [(20, "relu", 0)], 10), DEEP], ids=["mlp", "deep"])
+@pytest.mark.parametrize("network", [MLP, DEEP], ids=["mlp", "deep"])
 def test_other_classes(classes: int, network: Model, tmp_path: Path) -> None:
     start = random_model(network)
     save_model(tmp_path / "start.safetensors", start)
@@ -83,7 +84,7 @@ def test_classes_that_the_last_layer_cannot_have(small_data: Path, tmp_path: Pat
 
 
 def test_an_outlier_class_is_another_class(small_data: Path, tmp_path: Path) -> None:
-    save_model(tmp_path / "start.bin", random_model(mlp(784, [(20, "relu", 0)], 10)))
+    save_model(tmp_path / "start.bin", random_model(MLP))
     args = ["--init-from", "start.bin", "--data-dir", small_data, *STILL]
     assert "starts from scratch" in tune(*args, "--outliers", "0.1", cwd=tmp_path)
     assert load_model(tmp_path / "m.safetensors").classes == 11
@@ -169,7 +170,7 @@ def test_a_run_goes_on_without_the_file(classes: int, tmp_path: Path) -> None:
 
 def test_the_model_says_where_it_comes_from(small_data: Path, tmp_path: Path) -> None:
     """Not which network options there might have been."""
-    save_model(tmp_path / "start.bin", random_model(mlp(784, [(20, "relu", 0)], 10)))
+    save_model(tmp_path / "start.bin", random_model(MLP))
     tune("--init-from", "start.bin", "--preset", "fast", *STILL, "--data-dir", small_data, cwd=tmp_path)
     found = load_model(tmp_path / "m.safetensors")
     assert found.program == "mnist_mlp" and found.settings["init-from"] == "start.bin"
