@@ -21,6 +21,7 @@
 #include "nn/data/split.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "nn/files/bin_files.hpp"
+#include "nn/files/json.hpp"
 #include "nn/files/model_files.hpp"
 #include "nn/training/checkpoint.hpp"
 #include "nn/training/checkpoint_folder.hpp"
@@ -193,7 +194,7 @@ void settle(Options& app, RunOptions& o) {
   for (const std::string& log : {o.log, o.log_json}) {
     if (!log.empty()) check_writable(log);
   }
-  if (!o.save_config.empty()) write_atomically(o.save_config, o.settled->settings.dump(2) + "\n");
+  if (!o.save_config.empty()) write_atomically(o.save_config, json_text(o.settled->settings, 2) + "\n");
 }
 
 // How many of `images` training images --validation holds out. Throws Error if that is none or all.
@@ -217,10 +218,10 @@ std::map<std::string, std::string> metadata_of_model(const RunOptions& o, const 
   std::vector<double> losses;
   for (const EpochReport& report : state.log) losses.push_back(report.loss);
   std::map<std::string, std::string> all{{"program", o.settled->program},
-                                         {"options", options.dump()},
+                                         {"options", json_text(options)},
                                          {"epoch", std::to_string(state.epoch)},
-                                         {"losses", nlohmann::json(losses).dump()}};
-  if (!data.class_names.empty()) all["class_names"] = nlohmann::json(data.class_names).dump();
+                                         {"losses", json_text(nlohmann::json(losses))}};
+  if (!data.class_names.empty()) all["class_names"] = json_text(nlohmann::json(data.class_names));
   return all;
 }
 
@@ -231,7 +232,7 @@ void save_checkpoint(const std::string& path, const RunOptions& o, const Network
   options.erase("threads");
   options.erase("quiet");
   std::map<std::string, std::string> metadata = metadata_of_model(o, data, run.state);
-  metadata["options"] = options.dump();
+  metadata["options"] = json_text(options);
   metadata["log_json"] = run.json_log.text();
   metadata["images_crc32"] = std::to_string(crc32(data.train));
   nn::save_checkpoint(path, network, run.state, metadata);

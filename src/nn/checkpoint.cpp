@@ -44,7 +44,7 @@ void save_checkpoint(const std::string& path, const Network& network, const Trai
                                            {"best_epoch", state.best_epoch},
                                            {"best_loss", number_or_null(state.best_loss)},
                                            {"log", log}};
-  file.metadata("training", training.dump());
+  file.metadata("training", json_text(training));
   file.save(path);
 }
 
