@@ -7,7 +7,7 @@ A round runs each contender once (A B C, A B C, ...), each a process of its own 
 whatever else the machine does falls on all of them; the table has medians over all epochs of all rounds.
 Peers start from the same weights and see the same batches as ours, so that losses and accuracy agree.
 Start, loading, compilation and testing are not counted. Networks other than the defaults run against PyTorch
-on a part of the images, scaled to an epoch; the least of all epochs of all rounds counts.
+on a part of the images, scaled to an epoch; the minimum over all epochs of all rounds counts.
 """
 
 import argparse
@@ -257,7 +257,7 @@ def as_markdown(report: dict[str, object]) -> str:
     if networks := report["networks"]:
         images, epochs = networks[0].images, NETWORK_EPOCHS * report["rounds"]
         parts.append(
-            f"Seconds per epoch of {tables.IMAGES:,} images, scaled from {images:,}: the least of"
+            f"Seconds per epoch of {tables.IMAGES:,} images, scaled from {images:,}: the minimum of"
             f" {epochs} epochs, {m['cpu']}, {threads} threads:"
         )
         parts.append(tables.networks_table(networks))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.errors import InputError, run_tool
 from common.options import OptionParser, number
-from recognizer.doubt import THRESHOLD
+from recognizer.confidence import MIN_CONFIDENCE
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def parse_options() -> argparse.Namespace:
     add(
         "--threshold",
         type=number(float, 0, 1),
-        default=THRESHOLD,
+        default=MIN_CONFIDENCE,
         metavar="P",
         help="'not sure' below this probability, 0 to 1 (default: %(default)s)",
     )

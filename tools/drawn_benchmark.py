@@ -7,9 +7,9 @@ distortion at a time and with everything at once (robustness/redrawn.py gives th
 these families. All go through the whole preparation, as pictures; one that does not look like a digit after
 it counts as wrong. Intervals are 95 %: 1.96 standard errors of the mean over the digits.
 
-The second table is about doubt, at several thresholds: the share of the real test digits that are not
-accepted, and how many non-digits are, made as pictures and as strokes. The calibrated
-threshold is the highest with at most 2 % false alarms.
+The second table is about rejection, at several thresholds: the share of the real test digits that are not
+accepted, and how many non-digits are, made as pictures and as strokes. The calibrated threshold is the highest
+with at most 2 % false alarms.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from drawing.preparation import SIDE, prepare_ink, prepare_strokes
 from drawing.strokes import PEN
 from evaluation.measures import Z95
 from models import Model, load_digit_model, logits
-from recognizer.doubt import THRESHOLD
+from recognizer.confidence import MIN_CONFIDENCE
 from robustness.negatives import negative_drawings
 from robustness.redrawn import FAMILIES, redrawn
-from robustness.rejection import Doubt, Seen
+from robustness.rejection import Confidences, Seen
 
 AS_THEY_ARE, AVERAGE = "as they are", "average"
 BATCH = 100  # digits drawn again at a time
-THRESHOLDS = {THRESHOLD, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
+THRESHOLDS = {MIN_CONFIDENCE, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
 MAX_FALSE_ALARMS = 0.02
 
 Scores = dict[str, np.ndarray]  # (N) for each family: 1 where a digit is recognised, 0 where it is not
@@ -57,11 +57,11 @@ def main() -> None:
     progress(f"preparing all {len(digits)} digits, and drawings that are not digits")
     real = Seen.of(prepare_ink(digit / 255) for digit in digits)
     negatives = drawn_negatives(digits, options.seed)
-    doubts = {path: doubt_of(model, real, negatives) for path, model in models.items()}
-    for path, doubt in doubts.items():
-        print(f"\n{doubt_table(path, doubt)}")
+    by_model = {path: confidences_of(model, real, negatives) for path, model in models.items()}
+    for path, confidences in by_model.items():
+        print(f"\n{rejection_table(path, confidences)}")
     if options.json:
-        each = {path: {**accuracy_json(scores[path]), **doubt_json(doubts[path])} for path in models}
+        each = {path: {**accuracy_json(scores[path]), **rejection_json(by_model[path])} for path in models}
         report = {"seed": options.seed, "digits": len(chosen), "models": each}
         with replacing(options.json) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n")
@@ -154,31 +154,31 @@ def drawn_negatives(digits: np.ndarray, seed: int) -> dict[str, Seen]:
     }
 
 
-def doubt_of(model: Model, digits: Seen, negatives: dict[str, Seen]) -> Doubt:
+def confidences_of(model: Model, digits: Seen, negatives: dict[str, Seen]) -> Confidences:
     by_form = {form: seen.confidence(model) for form, seen in negatives.items()}
-    return Doubt(digits.confidence(model), by_form)
+    return Confidences(digits.confidence(model), by_form)
 
 
-def doubt_table(path: str, doubt: Doubt) -> str:
+def rejection_table(path: str, confidences: Confidences) -> str:
     """Thresholds down."""
-    headings = [f"accepted of {len(confidence)} {form}" for form, confidence in doubt.negatives.items()]
+    headings = [f"accepted of {len(confidence)} {form}" for form, confidence in confidences.negatives.items()]
     rows = [[f"threshold of {path}", "false alarms, %", *headings]]
-    calibrated = doubt.calibrated(MAX_FALSE_ALARMS)
+    calibrated = confidences.calibrated(MAX_FALSE_ALARMS)
     for threshold in sorted({*THRESHOLDS, calibrated}):
-        notes = {THRESHOLD: " default", calibrated: " calibrated"}
-        counts = map(str, doubt.accepted(threshold).values())
-        alarms = f"{100 * doubt.false_alarms(threshold):.2f}"
+        notes = {MIN_CONFIDENCE: " default", calibrated: " calibrated"}
+        counts = map(str, confidences.accepted(threshold).values())
+        alarms = f"{100 * confidences.false_alarms(threshold):.2f}"
         rows.append([f"{threshold:.3f}{notes.get(threshold, '')}", alarms, *counts])
     return aligned(rows)
 
 
-def doubt_json(doubt: Doubt) -> dict[str, object]:
-    calibrated = doubt.calibrated(MAX_FALSE_ALARMS)
+def rejection_json(confidences: Confidences) -> dict[str, object]:
+    calibrated = confidences.calibrated(MAX_FALSE_ALARMS)
     rows = [
-        {"threshold": t, "false_alarms": doubt.false_alarms(t), "accepted": doubt.accepted(t)}
+        {"threshold": t, "false_alarms": confidences.false_alarms(t), "accepted": confidences.accepted(t)}
         for t in sorted({*THRESHOLDS, calibrated})
     ]
-    negatives = {form: len(confidence) for form, confidence in doubt.negatives.items()}
+    negatives = {form: len(confidence) for form, confidence in confidences.negatives.items()}
     return {"negatives": negatives, "calibrated_threshold": calibrated, "thresholds": rows}
 
 

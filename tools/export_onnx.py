@@ -86,16 +86,16 @@ def check(runtime: ModuleType, model: Model, exported: "onnx.ModelProto", data_d
     images, labels = read_images_for(model, data_dir, "t10k")
     images = images / 255
     expected = logits(model, images)
-    found, shares = runtime.run(exported, images)
+    found, probs = runtime.run(exported, images)
     # Of large logits the difference is a relative one: float32 has seven digits.
     difference = np.max(np.abs(found - expected) / np.maximum(1, np.abs(expected)))
-    difference = max(difference, np.max(np.abs(shares - softmax(expected))))
+    difference = max(difference, np.max(np.abs(probs - softmax(expected))))
     if not difference <= TOLERANCE:
         found = f"onnxruntime and numpy differ by {difference:.1e}"
         raise InputError("--check", found, f"at most {TOLERANCE:g}")
     return (
         f"check: onnxruntime equals numpy within {difference:.1e} on {len(images)} test images,"
-        f" accuracy {accuracy(shares, labels):.2f} %"
+        f" accuracy {accuracy(probs, labels):.2f} %"
     )
 
 

@@ -25,10 +25,10 @@ from common.options import OptionParser, number
 from common.writing import replacing
 from drawing.picture_ink import open_picture, read_ink
 from drawing.preparation import SIDE, prepare_ink
-from drawing.verdict import Verdict
+from drawing.screen import RejectReason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-MOST_CLASSES = 256  # a label is a byte
+MAX_CLASSES = 256  # a label is a byte
 LARGEST_SIZE = 1024
 
 Labelled = list[tuple[int, Path]]  # pictures with their labels
@@ -96,8 +96,8 @@ def find_classes(folder: Path) -> dict[str, list[Path]]:
         raise InputError(folder, os_reason(error), "a folder of pictures") from error
     numbers = all(path.name.isdecimal() for path in folders)
     folders.sort(key=lambda path: (int(path.name) if numbers else 0, path.name))
-    if not 2 <= len(folders) <= MOST_CLASSES:
-        raise InputError(folder, f"{len(folders)} sub-folders", f"2 to {MOST_CLASSES}, one for each class")
+    if not 2 <= len(folders) <= MAX_CLASSES:
+        raise InputError(folder, f"{len(folders)} sub-folders", f"2 to {MAX_CLASSES}, one for each class")
     return {class_name(path): find_pictures(path) for path in folders}
 
 
@@ -149,8 +149,8 @@ def split_pictures(
 def read_picture(path: Path, options: argparse.Namespace) -> np.ndarray:
     """A picture as the network gets it: uint8 (size, size), 0 paper .. 255 ink. Raises InputError."""
     if options.prepare:
-        picture, verdict = prepare_ink(read_ink(path))
-        if verdict is Verdict.NOTHING:
+        picture, reject = prepare_ink(read_ink(path))
+        if reject is RejectReason.NOTHING_DRAWN:
             raise InputError(path, "an empty picture", "a drawing")
         return np.rint(picture * 255).astype(np.uint8)
     grey = as_grey(open_picture(path))

@@ -105,9 +105,9 @@ def recognizer_picture(options: argparse.Namespace, output: Path) -> None:
         root = open_root()
         window = RecognizerWindow(root, Session({options.model: network}), samples=Path())
         root.update()  # a window that is not on the screen yet has no mouse
-        side = window.sheet.side
+        side = window.canvas.side
         draw_with_mouse(
-            window.sheet.canvas,
+            window.canvas.widget,
             digit_strokes(options.digit, left=0.27 * side, top=0.16 * side, height=0.68 * side),
         )
         window.settle()

@@ -23,7 +23,7 @@ from common.options import OptionParser, number
 from common.writing import keep_inputs
 from drawing.picture_ink import read_ink
 from drawing.preparation import prepare_ink
-from drawing.verdict import Verdict
+from drawing.screen import RejectReason
 from figures.attention import draw_map
 from figures.style import LIGHT, as_letters, frame_picture, picture_path, save_figure
 from models import Model, load_model, probabilities
@@ -132,9 +132,9 @@ def test_digits(folder: Path) -> list[str]:
 
 def show(model: Model, name: str, layer: int = 1) -> Shown:
     picture = read_picture(name, model)
-    shares = probabilities(model, picture)[0]
-    best = int(shares.argmax())
-    prediction = f"{model.class_names[best]} ({100 * shares[best]:.1f} %)"
+    probs = probabilities(model, picture)[0]
+    best = int(probs.argmax())
+    prediction = f"{model.class_names[best]} ({100 * probs[best]:.1f} %)"
     return Shown(name, prediction, attention_maps(model, picture, layer))
 
 
@@ -148,8 +148,8 @@ def read_picture(name: str, model: Model) -> np.ndarray:
         picture, what = images[index] / 255, "an image"
         picture = picture.T if model.transposed else picture
     else:
-        picture, verdict = prepare_ink(read_ink(Path(name)))
-        if verdict is Verdict.NOTHING:
+        picture, reject = prepare_ink(read_ink(Path(name)))
+        if reject is RejectReason.NOTHING_DRAWN:
             raise InputError(name, "an empty picture", "a digit")
         what = "a picture, prepared,"
     check_size(model, name, picture.shape, what)

@@ -87,10 +87,10 @@ def random_model(network: Model, seed: int = 1) -> Model:
     return replace(network, tensors={name: values(name, shape) for name, shape in network.shapes.items()})
 
 
-def constant_model(shares: Sequence[float], names: list[str] | None = None) -> Model:
+def constant_model(probs: Sequence[float], names: list[str] | None = None) -> Model:
     """Predicts these probabilities for 784 pixels, whatever they are."""
-    network = Model(input=(784,), layers=(Dense(len(shares)),))
-    weight, bias = np.zeros((784, len(shares)), np.float32), np.log(shares).astype(np.float32)
+    network = Model(input=(784,), layers=(Dense(len(probs)),))
+    weight, bias = np.zeros((784, len(probs)), np.float32), np.log(probs).astype(np.float32)
     tensors = {"dense1.weight": weight, "dense1.bias": bias}
     return replace(network, tensors=tensors, metadata={"class_names": json.dumps(names)} if names else {})
 

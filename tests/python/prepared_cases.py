@@ -2,8 +2,8 @@
 
 Run:  .venv/bin/python tests/python/prepared_cases.py     writes tests/golden/prepared.txt
 A drawing is `strokes SMALLEST STROKES`, then for each stroke `POINTS x y x y ...`; or `picture ROWS COLS`,
-then a byte for each pixel, 0 black to 255 white. What is made of it is the verdict in quotes and the picture,
-28 rows of 28 numbers.
+then a byte for each pixel, 0 black to 255 white. What is made of it is the reject reason in quotes and the
+picture, 28 rows of 28 numbers.
 """
 
 import sys
@@ -40,11 +40,11 @@ def picture_case(grey: np.ndarray) -> Case:
 
 def prepared_text(prepared: Prepared) -> str:
     rows = (" ".join(f"{value:.9g}" for value in row) for row in prepared.picture)
-    return "\n".join([f'"{prepared.verdict}"', *rows])
+    return "\n".join([f'"{prepared.reject}"', *rows])
 
 
 def parse_prepared(text: str) -> list[tuple[str, np.ndarray]]:
-    """Verdicts and pictures of what dump_prepared prints."""
+    """Reject reasons and pictures of what dump_prepared prints."""
     lines = text.splitlines()
     return [
         (lines[at].strip('"'), np.array([line.split() for line in lines[at + 1 : at + 1 + SIDE]], np.float64))
@@ -53,7 +53,7 @@ def parse_prepared(text: str) -> list[tuple[str, np.ndarray]]:
 
 
 def golden_cases() -> list[Case]:
-    """Every verdict, strokes and pictures, of odd sizes and in odd places."""
+    """Every reject reason, strokes and pictures, of odd sizes and in odd places."""
     rng = np.random.default_rng(1)
     cases = [strokes_case([]), strokes_case([[], []]), strokes_case([[(0, 0)]])]
     cases += [strokes_case([[(100, 100), (101, 102)]], 20), strokes_case([[(-3, 7), (1e3, 9)]])]

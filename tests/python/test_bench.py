@@ -199,7 +199,7 @@ def test_whole_run(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_networks(
     peers: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    """Both train on the images that --images says, PyTorch what our model's file says; the least counts."""
+    """Both train on the images that --images says, PyTorch what our model's file says; the fastest epoch counts."""
     (tmp_path / "torch_peer.py").write_text(TORCH_STAND_IN)
     monkeypatch.setattr(runs, "HERE", tmp_path)
     monkeypatch.setattr(install, "install", lambda name: None)
@@ -209,7 +209,7 @@ def test_networks(
     out, err = capsys.readouterr()
     times = "5 | 2.00" if peers == "torch" else "- | -"
     assert f"| `mnist_mlp --hidden 2048,2048 --batch-size 256` | 2.5 | {times} |" in out
-    assert "epoch of 60,000 images, scaled from 6,000: the least of 4 epochs, " in out and "2 threads:" in out
+    assert "epoch of 60,000 images, scaled from 6,000: the minimum of 4 epochs, " in out and "2 threads:" in out
     assert f"| this project | {'PyTorch 2.0' if peers == 'torch' else 'PyTorch'} | times ours |" in out
     assert "| program |" not in out and "round 2 of 2: mlp-2048: this project: 0.25 s" in err
     (network,) = json.loads(report.read_text())["networks"]

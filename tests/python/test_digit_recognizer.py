@@ -29,7 +29,7 @@ def test_a_picture_without_a_window(inverted: bool, runs: dict[str, Run], tmp_pa
     assert result.stdout.startswith("seven.png: 7 (") and ", then " in result.stdout
 
 
-def test_verdicts_on_pictures(runs: dict[str, Run], tmp_path: Path) -> None:
+def test_pictures_that_are_rejected_or_not_sure(runs: dict[str, Run], tmp_path: Path) -> None:
     """An empty one, a dot, two digits, and one digit that has to be surer than sure."""
     digits = [255 - image for image in read_images(find(DATA, "t10k-images", 3))[:2]]
     dot = np.full((99, 99), 255, np.uint8)

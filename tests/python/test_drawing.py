@@ -86,7 +86,7 @@ def test_undo_while_the_pen_is_down_takes_the_whole_stroke() -> None:
     assert firsts(drawing) == [1, 2] and drawing.strokes[1][-1] == (9, 9)
 
 
-def test_clearing_an_empty_sheet_is_no_step() -> None:
+def test_clearing_an_empty_canvas_is_no_step() -> None:
     drawing = drawn(1)
     drawing.clear()
     drawing.clear()

@@ -10,14 +10,14 @@ from common.idx import read_dataset
 from conftest import Run
 from drawing.picture_ink import ink_of
 from drawing.preparation import Prepared, prepare_ink
-from drawing.strokes import SHEET
-from drawing.verdict import Verdict
+from drawing.screen import RejectReason
+from drawing.strokes import CANVAS_SIDE
 from drawn_benchmark import AVERAGE, drawn_again, interval, scores_of
 from models import load_model
 from networks import constant_model
 from robustness.negatives import negative_drawings
 from robustness.redrawn import CANVAS, FAMILIES, LARGE_CANVAS, ZOOM, Family, redrawn
-from robustness.rejection import Doubt, Seen
+from robustness.rejection import Confidences, Seen
 from support import DATA, error_line, run_tool, write_idx, write_mlp
 
 COUNT = 40
@@ -122,21 +122,21 @@ def test_interval() -> None:
 def test_seen() -> None:
     model = constant_model([0.1] * 10)
     pictures = np.random.default_rng(1).random((2, 28, 28))
-    seen = Seen.of([Prepared(pictures[0], Verdict.DIGIT), Prepared(pictures[1], Verdict.TOO_SMALL)])
+    seen = Seen.of([Prepared(pictures[0], RejectReason.NONE), Prepared(pictures[1], RejectReason.TOO_SMALL)])
     sure, not_asked = seen.confidence(model)
     assert 0.1 <= sure <= 1 and not_asked == -1
 
 
-def test_doubt() -> None:
+def test_confidences() -> None:
     digits = np.array([-1, 0.3, 0.5, 0.9, 0.9, 0.95, 0.97, 0.98, 0.99, 1])
-    doubt = Doubt(digits, {"pictures": np.array([-1, 0.2, 0.6]), "strokes": np.array([-1.0])})
-    assert [doubt.false_alarms(t) for t in (0, 0.3, 0.4, 0.9, 0.91)] == [0.1, 0.1, 0.2, 0.3, 0.5]
-    assert doubt.accepted(0.2) == {"pictures": 2, "strokes": 0}
-    assert doubt.accepted(0.7) == {"pictures": 0, "strokes": 0}
-    assert doubt.calibrated(0.1) == 0.3
-    assert doubt.calibrated(0.3) == 0.9  # a higher one would have 50 %
-    assert doubt.calibrated(0.05) == 0  # 10 % do not look like digits
-    assert doubt.false_alarms(doubt.calibrated(0.3)) <= 0.3
+    confidences = Confidences(digits, {"pictures": np.array([-1, 0.2, 0.6]), "strokes": np.array([-1.0])})
+    assert [confidences.false_alarms(t) for t in (0, 0.3, 0.4, 0.9, 0.91)] == [0.1, 0.1, 0.2, 0.3, 0.5]
+    assert confidences.accepted(0.2) == {"pictures": 2, "strokes": 0}
+    assert confidences.accepted(0.7) == {"pictures": 0, "strokes": 0}
+    assert confidences.calibrated(0.1) == 0.3
+    assert confidences.calibrated(0.3) == 0.9  # a higher one would have 50 %
+    assert confidences.calibrated(0.05) == 0  # 10 % do not look like digits
+    assert confidences.false_alarms(confidences.calibrated(0.3)) <= 0.3
 
 
 def test_tool_prints_tables_and_writes_json(folder: Path, runs: dict[str, Run]) -> None:
@@ -170,9 +170,9 @@ def test_tool_prints_tables_and_writes_json(folder: Path, runs: dict[str, Run]) 
 
 
 def test_digits_without_a_margin() -> None:
-    """What does not fit on the sheet is cut off; it is no digit all the same."""
+    """What does not fit on the canvas is cut off; it is a non-digit all the same."""
     drawings = negative_drawings(np.full((3, 28, 28), 255, np.uint8))
-    assert all(drawing.ink.shape == (SHEET, SHEET) for drawing in drawings)
+    assert all(drawing.ink.shape == (CANVAS_SIDE, CANVAS_SIDE) for drawing in drawings)
     pasted = [drawing.ink for drawing in drawings if drawing.kind in ("two digits", "three digits")]
     assert len(pasted) == 40
     for ink in pasted:

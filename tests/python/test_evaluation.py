@@ -9,7 +9,7 @@ from evaluation.measures import BINS, Evaluation
 
 
 def random_evaluation(count: int = 500, classes: int = 4, seed: int = 1) -> Evaluation:
-    """Answers that are right more often than not, some of them confidently wrong."""
+    """Predictions that are right more often than not, some of them confidently wrong."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, count).astype(np.uint8)
     logits = rng.normal(0, 2, (count, classes))
@@ -19,10 +19,10 @@ def random_evaluation(count: int = 500, classes: int = 4, seed: int = 1) -> Eval
 
 def test_loss_and_accuracy() -> None:
     e = random_evaluation()
-    shares = [[math.exp(v) / sum(map(math.exp, row)) for v in row] for row in e.logits.tolist()]
-    losses = [-math.log(row[label]) for row, label in zip(shares, e.labels, strict=True)]
-    right = [row.index(max(row)) == label for row, label in zip(shares, e.labels, strict=True)]
-    np.testing.assert_allclose(e.probabilities, shares)
+    probs = [[math.exp(v) / sum(map(math.exp, row)) for v in row] for row in e.logits.tolist()]
+    losses = [-math.log(row[label]) for row, label in zip(probs, e.labels, strict=True)]
+    right = [row.index(max(row)) == label for row, label in zip(probs, e.labels, strict=True)]
+    np.testing.assert_allclose(e.probabilities, probs)
     assert e.loss == pytest.approx(sum(losses) / 500) and e.accuracy == sum(right) / 500
     assert e.mistakes.size == 500 - sum(right)
 

@@ -24,8 +24,8 @@ PROGRAMS = ("mnist_mlp", "mnist_cnn", "mnist_attention_pool")
 
 def accuracy_of(path: Path) -> float:
     images, labels = read_dataset(DATA, "t10k")
-    _, shares = runtime.run(onnx.load(path), images / 255)
-    return 100 * np.mean(shares.argmax(axis=1) == labels)
+    _, probs = runtime.run(onnx.load(path), images / 255)
+    return 100 * np.mean(probs.argmax(axis=1) == labels)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -1,4 +1,4 @@
-"""Networks that learn, as a class of their own, what is no digit: trained, saved, asked, in C++ and Python."""
+"""Networks that learn non-digits as a class of their own: trained, saved, asked, in C++ and Python."""
 
 import json
 import re
@@ -11,13 +11,13 @@ from PIL import Image
 from common.idx import read_dataset
 from drawing.picture_ink import read_ink
 from drawing.preparation import prepare_ink, prepare_strokes
+from drawing.screen import RejectReason
 from drawing.strokes import PEN
-from drawing.verdict import Verdict
-from drawn_benchmark import doubt_of, drawn_negatives
+from drawn_benchmark import confidences_of, drawn_negatives
 from models import load_digit_model, load_model, logits
 from models.model import OUTLIERS
 from networks import constant_model
-from recognizer.doubt import THRESHOLD
+from recognizer.confidence import MIN_CONFIDENCE
 from recognizer.recognition import Recognition, recognise
 from robustness.negatives import negative_drawings
 from robustness.rejection import Seen
@@ -56,24 +56,24 @@ def test_the_network_knows_negatives_of_other_kinds(model: Path) -> None:
     assert np.mean(real.confidence(network) < 0.4) < 0.06
 
 
-def test_the_model_for_drawn_digits_accepts_what_is_a_digit(drawing_model: Path) -> None:
-    """Of 220 pictures and 180 drawings in strokes that are no digit next to none, of 10,000 digits 98 %."""
+def test_the_model_for_drawn_digits_accepts_digits_only(drawing_model: Path) -> None:
+    """Almost none of 220 pictures and 180 drawings in strokes of non-digits, and 98 % of 10,000 digits."""
     digits, _ = read_dataset(DATA, "t10k")
-    doubt = doubt_of(
+    confidences = confidences_of(
         load_digit_model(drawing_model),
         Seen.of(prepare_ink(digit / 255) for digit in digits),
         drawn_negatives(digits, seed=1),
     )
-    assert {form: len(asked) for form, asked in doubt.negatives.items()} == {"pictures": 220, "strokes": 180}
-    assert sum(doubt.accepted(THRESHOLD).values()) <= 2
-    assert doubt.false_alarms(THRESHOLD) <= 0.02
+    assert {form: len(asked) for form, asked in confidences.negatives.items()} == {"pictures": 220, "strokes": 180}
+    assert sum(confidences.accepted(MIN_CONFIDENCE).values()) <= 2
+    assert confidences.false_alarms(MIN_CONFIDENCE) <= 0.02
 
 
 def is_clear(found: Recognition) -> bool:
     """Whether the likeliest classes keep their order if pixels are rounded to bytes, as the programs do it."""
     if found.probabilities is None:
         return True
-    compared = np.append(np.sort(found.probabilities)[-5:], THRESHOLD)
+    compared = np.append(np.sort(found.probabilities)[-5:], MIN_CONFIDENCE)
     return np.diff(np.log(np.sort(compared))).min() > 0.1
 
 
@@ -101,8 +101,8 @@ def test_predict_and_the_recognizer_say_the_same(model: Path, tmp_path: Path) ->
 def test_recognition_of_an_outlier() -> None:
     one = prepare_strokes(ONE, PEN)
     found = recognise(constant_model([0.01, 0.3, *[0.01] * 8, 0.61], NAMES), one)
-    assert (found.verdict, found.label, found.prediction) == (
-        Verdict.NOT_ONE_DIGIT,
+    assert (found.reject, found.label, found.prediction) == (
+        RejectReason.NOT_ONE_DIGIT,
         None,
         "not a single digit",
     )

@@ -27,12 +27,12 @@ def cpp_logits(build: Path, model: Path, images: Path) -> np.ndarray:
 def check_all_three(model: Model, pixels: np.ndarray, from_cpp: np.ndarray) -> None:
     """`pixels` are bytes (COUNT, rows, columns). Of large logits the difference is a relative one."""
     from_numpy = logits(model, pixels / 255)
-    from_onnx, shares = run(build_onnx(model), pixels / 255)
+    from_onnx, probs = run(build_onnx(model), pixels / 255)
     assert from_numpy.shape == from_cpp.shape == from_onnx.shape == (COUNT, model.classes)
     np.testing.assert_allclose(from_cpp, from_numpy, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(from_onnx, from_numpy, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(softmax(from_cpp), softmax(from_numpy), rtol=0, atol=1e-5)
-    np.testing.assert_allclose(shares, softmax(from_numpy), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(probs, softmax(from_numpy), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("program", ["mnist_mlp", "mnist_cnn", "mnist_attention_pool"])

@@ -10,7 +10,7 @@ from common.idx import find, read_dataset, read_images
 from conftest import Run
 from drawing.picture_ink import LARGEST, ink_of, read_ink
 from drawing.preparation import prepare_ink
-from drawing.verdict import Verdict
+from drawing.screen import RejectReason
 from models import load_model, probabilities
 from support import DATA
 
@@ -45,7 +45,7 @@ def test_a_pen_on_unevenly_lit_paper() -> None:
     digits = read_images(find(DATA, "t10k-images", 3))[:50]
     for digit in digits:
         found = prepare_ink(ink_of(photo(digit, rng)))
-        assert found.verdict is Verdict.DIGIT
+        assert found.reject is RejectReason.NONE
         expected = digit / digit.max()
         likeness = max(
             np.corrcoef(found.picture.ravel(), np.roll(expected, (down, right), axis=(0, 1)).ravel())[0, 1]

@@ -16,7 +16,7 @@ from drawing.preparation import prepare_ink
 from models import Model, load_model, probabilities, save_model
 from models.old_networks import cnn, mlp
 from networks import random_model
-from recognizer.doubt import THRESHOLD
+from recognizer.confidence import MIN_CONFIDENCE
 from recognizer.recognition import describe_picture
 from support import BUILD, DATA, MNIST_PROGRAMS, error_line, run_program, write_idx, write_mlp
 
@@ -87,15 +87,15 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], pictures: Path) -> Non
     model = load_model(runs[made_by].model)
     for name, result in zip(names, found, strict=True):
         picture = prepare_ink(read_ink(pictures / name)).picture
-        shares = probabilities(model, np.round(255 * picture) / 255)[0]
+        probs = probabilities(model, np.round(255 * picture) / 255)[0]
         assert result["picture"] == name
         first = result["top"][0]
         classes = [candidate["class"] for candidate in result["top"]]
         assert len(set(classes)) == 3  # two that are as likely come in either order
-        np.testing.assert_allclose(shares[classes], np.sort(shares)[:-4:-1], atol=1e-4)
+        np.testing.assert_allclose(probs[classes], np.sort(probs)[:-4:-1], atol=1e-4)
         for candidate in result["top"]:
-            assert candidate["confidence"] == pytest.approx(shares[candidate["class"]], abs=1e-4)
-        if first["confidence"] >= THRESHOLD:
+            assert candidate["confidence"] == pytest.approx(probs[candidate["class"]], abs=1e-4)
+        if first["confidence"] >= MIN_CONFIDENCE:
             assert result["verdict"] == "digit" and result["class"] == first["class"]
             assert result["confidence"] == first["confidence"]
         else:
@@ -154,10 +154,10 @@ def test_images_of_idx_files(
     names = [f"{path}:{i}" for path in (TEN_IMAGES, plain) for i in (0, 7, 19)]
     found = objects(predict("mnist_attention_pool", runs["mnist_mlp"].model, *names, "--json", cwd=tmp_path))
     for result, i in zip(found, [0, 7, 19] * 2, strict=True):
-        shares = probabilities(model, digits[0][i] / 255)[0]
+        probs = probabilities(model, digits[0][i] / 255)[0]
         first = result["top"][0]
-        assert first["confidence"] == pytest.approx(shares[first["class"]], abs=1e-4)
-        assert first["confidence"] == pytest.approx(shares.max(), abs=1e-4)
+        assert first["confidence"] == pytest.approx(probs[first["class"]], abs=1e-4)
+        assert first["confidence"] == pytest.approx(probs.max(), abs=1e-4)
 
 
 def test_standard_input(runs: dict[str, Run], pictures: Path) -> None:
@@ -225,9 +225,9 @@ def test_networks_of_other_sizes(network: Model, expected: str, pictures: Path, 
     Image.fromarray(pixels).save(tmp_path / "fits.png")
     args = [tmp_path / "model.safetensors", "fits.png", "--json", "--threshold", "0"]
     (found,) = objects(predict("mnist_mlp", *args, cwd=tmp_path))
-    shares = probabilities(model, pixels / 255)[0]
-    assert found["class"] == shares.argmax() and len(found["top"]) == 3
-    assert found["confidence"] == pytest.approx(shares.max(), abs=1e-4)
+    probs = probabilities(model, pixels / 255)[0]
+    assert found["class"] == probs.argmax() and len(found["top"]) == 3
+    assert found["confidence"] == pytest.approx(probs.max(), abs=1e-4)
     said = error_line(predict("mnist_mlp", args[0], pictures / "mnist.png", cwd=tmp_path), "mnist_mlp")
     assert said.endswith(f"mnist.png: 28 x 28 pixels, expected {expected}, as {args[0]} takes")
 
@@ -291,5 +291,5 @@ def test_help(program: str, build: Path, tmp_path: Path) -> None:
     text = run_program(program, "--help", cwd=tmp_path).stdout
     assert all(f"\n  {command}  " in text for command in ("predict", "evaluate", "augment"))
     text = run_program(program, "predict", "--help", cwd=tmp_path).stdout
-    for said in ("MODEL", "IMAGE", f"--threshold X={THRESHOLD}", "from 0 to 1", "--json", "--show", "--raw"):
+    for said in ("MODEL", "IMAGE", f"--threshold X={MIN_CONFIDENCE}", "from 0 to 1", "--json", "--show", "--raw"):
         assert said in text

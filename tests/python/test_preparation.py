@@ -5,8 +5,8 @@ import pytest
 
 from common.idx import find, read_images
 from drawing.preparation import BOX, PEN_WIDTH, SIDE, paint, prepare_ink, prepare_strokes
+from drawing.screen import RejectReason
 from drawing.ten_digits import digit_strokes
-from drawing.verdict import Verdict
 from support import DATA
 
 
@@ -53,11 +53,11 @@ def test_centre_of_mass_is_that_of_mnist() -> None:
 @pytest.mark.parametrize("digit", range(10))
 def test_place_and_size_of_the_drawing_do_not_matter(digit: int) -> None:
     expected = prepare_strokes(digit_strokes(digit))
-    assert expected.verdict is Verdict.DIGIT
+    assert expected.reject is RejectReason.NONE
     for left, top, height in ((0, 0, 280), (200, 10, 70), (-30, 240, 33.3), (1e6, -1e6, 500)):
         found = prepare_strokes(digit_strokes(digit, left, top, height))
         np.testing.assert_allclose(found.picture, expected.picture, atol=1e-6)
-        assert found.verdict is Verdict.DIGIT
+        assert found.reject is RejectReason.NONE
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -74,24 +74,24 @@ def test_the_pen_is_as_thick_for_every_size(height: float) -> None:
 
 
 def test_a_dot_is_a_dot() -> None:
-    dot, verdict = prepare_strokes([[(0, 0)]])
-    assert verdict is Verdict.TOO_SMALL
+    dot, reject = prepare_strokes([[(0, 0)]])
+    assert reject is RejectReason.TOO_SMALL
     assert dot.sum() == pytest.approx(np.pi * (PEN_WIDTH / 2) ** 2, rel=0.1)
     assert max(box_of(dot)) <= 4
     np.testing.assert_array_equal(prepare_strokes([[(7, 3), (7, 3)]]).picture, dot)
     trembling = prepare_strokes([[(100, 100), (100, 101)]], smallest=20)
-    assert max(box_of(trembling.picture)) <= 4 and trembling.verdict is Verdict.TOO_SMALL
+    assert max(box_of(trembling.picture)) <= 4 and trembling.reject is RejectReason.TOO_SMALL
     knowingly = prepare_strokes([[(100, 100), (100, 101)]])
-    assert max(box_of(knowingly.picture)) == BOX and knowingly.verdict is Verdict.DIGIT
+    assert max(box_of(knowingly.picture)) == BOX and knowingly.reject is RejectReason.NONE
 
 
 def test_nothing_drawn() -> None:
     for nothing in ([], [[]]):
         assert not prepare_strokes(nothing).picture.any()
-        assert prepare_strokes(nothing).verdict is Verdict.NOTHING
+        assert prepare_strokes(nothing).reject is RejectReason.NOTHING_DRAWN
     for size in ((280, 280), (0, 0)):
         assert not prepare_ink(np.zeros(size)).picture.any()
-        assert prepare_ink(np.zeros(size)).verdict is Verdict.NOTHING
+        assert prepare_ink(np.zeros(size)).reject is RejectReason.NOTHING_DRAWN
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 200), (57, 13), (20, 20), (333, 331)])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drawing.verdict import Verdict
+from drawing.screen import RejectReason
 from prepared_cases import (
     GOLDEN,
     Case,
@@ -29,8 +29,8 @@ def in_cpp(cases: list[Case], build: Path) -> list[tuple[str, np.ndarray]]:
 
 def assert_equal(cases: list[Case], found: list[tuple[str, np.ndarray]]) -> None:
     assert len(found) == len(cases)
-    for (text, expected), (verdict, picture) in zip(cases, found, strict=True):
-        assert verdict == expected.verdict, text
+    for (text, expected), (reject, picture) in zip(cases, found, strict=True):
+        assert reject == expected.reject, text
         np.testing.assert_allclose(picture, expected.picture, rtol=0, atol=1e-6, err_msg=text)
 
 
@@ -59,14 +59,14 @@ def random_picture(rng: np.random.Generator) -> Case:
 def test_random_strokes(build: Path) -> None:
     rng = np.random.default_rng(1)
     cases = [random_strokes(rng) for _ in range(COUNT)]
-    assert {prepared.verdict for _, prepared in cases} == set(Verdict) - {Verdict.NOTHING}
+    assert {prepared.reject for _, prepared in cases} == set(RejectReason) - {RejectReason.NOTHING_DRAWN}
     assert_equal(cases, in_cpp(cases, build))
 
 
 def test_random_pictures(build: Path) -> None:
     rng = np.random.default_rng(2)
     cases = [random_picture(rng) for _ in range(COUNT)]
-    assert {prepared.verdict for _, prepared in cases} == set(Verdict)
+    assert {prepared.reject for _, prepared in cases} == set(RejectReason)
     assert_equal(cases, in_cpp(cases, build))
 
 
@@ -78,7 +78,7 @@ def test_pictures_that_become_smaller(build: Path) -> None:
 def test_golden_drawings() -> None:
     """What is stored, which the C++ unit tests read, too, is what the preparation gives."""
     cases = golden_cases()
-    assert {prepared.verdict for _, prepared in cases} == set(Verdict)
+    assert {prepared.reject for _, prepared in cases} == set(RejectReason)
     written = "".join(f"{case}\n{prepared_text(prepared)}\n" for case, prepared in cases)
     stored = GOLDEN.read_text()
     assert written.count("\n") == stored.count("\n")

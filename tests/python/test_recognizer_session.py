@@ -11,9 +11,9 @@ from common.errors import InputError, ModelError
 from common.idx import find, read_images
 from conftest import Run
 from drawing.preparation import Prepared, prepare_strokes
+from drawing.screen import RejectReason
 from drawing.strokes import PEN, Content
 from drawing.ten_digits import digit_strokes
-from drawing.verdict import Verdict
 from models import Model, load_model, save_model
 from models.attention_maps import attention_maps
 from models.old_networks import attention_pool
@@ -50,16 +50,16 @@ def test_equal_probabilities_come_in_the_order_of_the_classes() -> None:
     assert names == [str(digit) for digit in range(10)]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.NOTHING, Verdict.TOO_SMALL, Verdict.NOT_ONE_DIGIT])
-def test_a_network_is_not_asked_about_what_is_no_digit(verdict: Verdict) -> None:
-    recognition = recognise(SURE, Prepared(np.zeros((28, 28)), verdict))
-    assert recognition.describe() == recognition.prediction == verdict.value
+@pytest.mark.parametrize("reject", [reason for reason in RejectReason if reason is not RejectReason.NONE])
+def test_a_network_is_not_asked_about_non_digits(reject: RejectReason) -> None:
+    recognition = recognise(SURE, Prepared(np.zeros((28, 28)), reject))
+    assert recognition.describe() == recognition.prediction == reject.value
     assert recognition.label is None and recognition.probabilities is None and recognition.likeliest(3) == []
 
 
 def test_names_of_classes() -> None:
-    shares = [0.9, *[0.1 / 9] * 9]
-    assert recognise(constant_model(shares, GARMENTS), prepare_strokes(ONE)).prediction == "T-shirt/top"
+    probs = [0.9, *[0.1 / 9] * 9]
+    assert recognise(constant_model(probs, GARMENTS), prepare_strokes(ONE)).prediction == "T-shirt/top"
 
 
 def test_attention_is_the_model_s_own() -> None:
@@ -70,7 +70,7 @@ def test_attention_is_the_model_s_own() -> None:
     by_hand = 16 * np.mean([weights[head, query, 6] for head in range(2) for query in range(16)])
     assert looked_at.shape == (4, 4) and looked_at.mean() == pytest.approx(1)
     assert looked_at[1, 2] == pytest.approx(by_hand)
-    assert recognise(model, Prepared(one.picture, Verdict.NOTHING)).attention() is None
+    assert recognise(model, Prepared(one.picture, RejectReason.NOTHING_DRAWN)).attention() is None
     assert recognise(SURE, one).attention() is None
 
 
@@ -123,7 +123,7 @@ def test_open_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file"):
         session.open_model(path)
     assert list(session.models) == session.asked == [Path("0.bin")]
-    for model in (UNSURE, SURE):  # read anew when it is opened again
+    for model in (UNSURE, SURE):  # read again when it is opened again
         save_model(path, model)
         session.open_model(path)
     session.drawing.put(Content(ONE))
@@ -189,13 +189,13 @@ def test_a_sample_that_cannot_be_written(tmp_path: Path) -> None:
         save_sample(tmp_path / "samples", "7", np.zeros((28, 28)), [])
 
 
-def test_another_size_of_sheet(tmp_path: Path) -> None:
+def test_another_size_of_canvas(tmp_path: Path) -> None:
     (tmp_path / "drawing.json").write_text('{"size": 2.8, "strokes": [[[0, 0], [1, 2]]]}')
     np.testing.assert_allclose(read_drawing(tmp_path / "drawing.json").strokes, [[(0, 0), (100, 200)]])
 
 
 NOT_SUCH = "not such a drawing"
-NO_PLACE = "a stroke without points or with a place that is no number"
+NO_PLACE = "a stroke without points or with a coordinate that is not finite"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from PIL import Image
 import digit_recognizer
 from conftest import Run
 from drawing.preparation import Stroke
-from drawing.strokes import PEN, SHEET
+from drawing.strokes import CANVAS_SIDE, PEN
 from drawing.ten_digits import digit_strokes
 from make_pictures import draw_with_mouse
 from models import Model, load_model
@@ -25,7 +25,7 @@ from recognizer.session import Session
 from recognizer.window import DELAY, RecognizerWindow, open_root
 from support import write_mlp
 
-PLACES = [(75, 40, 200), (8, 150, 110), (190, 6, 70)]  # left, top, height of a digit on the sheet
+PLACES = [(75, 40, 200), (8, 150, 110), (190, 6, 70)]  # left, top, height of a digit on the canvas
 SCRIBBLE = [  # one stroke, to and fro and up and down
     [
         *[(10, 10), (270, 20), (10, 90), (270, 130), (15, 190), (270, 220), (20, 270), (250, 10)],
@@ -67,9 +67,9 @@ def window(open_window: Opener, models: dict[Path, Model]) -> RecognizerWindow:
 
 
 def draw(window: RecognizerWindow, strokes: Sequence[Stroke]) -> None:
-    """Draws by the mouse, in units of the sheet, and waits for the prediction."""
-    scale = window.sheet.side / SHEET
-    draw_with_mouse(window.sheet.canvas, [[(x * scale, y * scale) for x, y in stroke] for stroke in strokes])
+    """Draws by the mouse, in units of the canvas, and waits for the prediction."""
+    scale = window.canvas.side / CANVAS_SIDE
+    draw_with_mouse(window.canvas.widget, [[(x * scale, y * scale) for x, y in stroke] for stroke in strokes])
     window.settle()
 
 
@@ -104,12 +104,12 @@ def test_recognises_drawn_digits(open_window: Opener, drawing_model: Path) -> No
 def test_what_is_shown_of_a_prediction(window: RecognizerWindow) -> None:
     draw(window, digit_strokes(0, *PLACES[0]))
     panel, recognition = window.panels[0], window.recognitions[0]
-    shares = recognition.probabilities
+    probs = recognition.probabilities
     assert predictions(window) == ["0"] and panel.prediction["foreground"] == ACCENT
     assert texts(panel.bars)[::2] == [str(digit) for digit in range(10)]
-    assert texts(panel.bars)[1::2] == [f"{share:.0%}" for share in shares]
-    second, third = shares.argsort()[-2:-4:-1]
-    top = [f"{digit}  {100 * shares[digit]:.1f} %" for digit in (0, second, third)]
+    assert texts(panel.bars)[1::2] == [f"{p:.0%}" for p in probs]
+    second, third = probs.argsort()[-2:-4:-1]
+    top = [f"{digit}  {100 * probs[digit]:.1f} %" for digit in (0, second, third)]
     assert panel.top_three["text"].split("     ") == top
     zoom = panel.preview.width() // 28
     row, column = np.unravel_index(recognition.picture.argmax(), (28, 28))
@@ -117,7 +117,7 @@ def test_what_is_shown_of_a_prediction(window: RecognizerWindow) -> None:
 
 
 def test_nothing_too_small_not_a_digit_not_sure(window: RecognizerWindow) -> None:
-    assert predictions(window) == ["nothing drawn"] and texts(window.sheet.canvas) == ["draw a digit"]
+    assert predictions(window) == ["nothing drawn"] and texts(window.canvas.widget) == ["draw a digit"]
     draw(window, [[(140, 140)]])
     assert predictions(window) == ["too small"]
     draw(window, SCRIBBLE)
@@ -135,7 +135,7 @@ def test_not_sure(open_window: Opener, tmp_path: Path) -> None:
 
 
 def test_predicts_while_the_mouse_moves(window: RecognizerWindow) -> None:
-    canvas, scale = window.sheet.canvas, window.sheet.side / SHEET
+    canvas, scale = window.canvas.widget, window.canvas.side / CANVAS_SIDE
     canvas.event_generate("<ButtonPress-1>", x=round(140 * scale), y=round(40 * scale))
     for y in range(50, 240, 10):
         canvas.event_generate("<B1-Motion>", x=round(140 * scale), y=round(y * scale))
@@ -157,44 +157,44 @@ def test_drawing_does_not_wait_for_the_network(
         return recognise(*args)
 
     monkeypatch.setattr("recognizer.session.recognise", slowly)
-    draw_with_mouse(window.sheet.canvas, [[(100, 20)]])
+    draw_with_mouse(window.canvas.widget, [[(100, 20)]])
     time.sleep(2 * DELAY / 1000)
     window.root.update()  # the network is asked
-    draw_with_mouse(window.sheet.canvas, SCRIBBLE)
+    draw_with_mouse(window.canvas.widget, SCRIBBLE)
     assert predictions(window) == ["nothing drawn"]
     drawn.set()
     window.settle()
     assert predictions(window) == ["not a single digit"]
 
 
-@pytest.mark.parametrize("place", [(0, 0), (140, 140), (SHEET, SHEET), (0, SHEET)])
+@pytest.mark.parametrize("place", [(0, 0), (140, 140), (CANVAS_SIDE, CANVAS_SIDE), (0, CANVAS_SIDE)])
 def test_a_click_draws_a_dot(place: tuple[int, int], window: RecognizerWindow) -> None:
     draw(window, [[place]])
-    assert len(window.session.drawing.strokes) == 1 and window.sheet.ink.max() == 1
+    assert len(window.session.drawing.strokes) == 1 and window.canvas.ink.max() == 1
 
 
 def test_strokes_are_thick_smooth_and_shown(window: RecognizerWindow) -> None:
     draw(window, [[(140, 40), (150, 140), (140, 240)]])
-    ink, scale = window.sheet.ink, window.sheet.side / SHEET
-    assert ink[window.sheet.side // 2].sum() == pytest.approx(PEN * scale, rel=0.05)
+    ink, scale = window.canvas.ink, window.canvas.side / CANVAS_SIDE
+    assert ink[window.canvas.side // 2].sum() == pytest.approx(PEN * scale, rel=0.05)
     assert ((ink > 0.1) & (ink < 0.9)).sum() > 100  # the soft edge
-    shown = window.sheet.photo
+    shown = window.canvas.photo
     assert shown.get(round(145 * scale), round(140 * scale)) != shown.get(5, 5) == (255, 255, 255)
 
 
 def test_undo_redo_clear(window: RecognizerWindow) -> None:
     draw(window, digit_strokes(1, *PLACES[0]))
-    one = window.sheet.ink.copy()
+    one = window.canvas.ink.copy()
     draw(window, SCRIBBLE)
     press(window, "<Control-z>")
     assert predictions(window) == ["1"]
-    np.testing.assert_allclose(window.sheet.ink, one)
+    np.testing.assert_allclose(window.canvas.ink, one)
     press(window, "<Control-y>")
     assert predictions(window) == ["not a single digit"]
     window.buttons["Undo"].invoke()
     window.buttons["Clear"].invoke()
     window.settle()
-    assert predictions(window) == ["nothing drawn"] and not window.sheet.ink.any()
+    assert predictions(window) == ["nothing drawn"] and not window.canvas.ink.any()
     window.buttons["Undo"].invoke()
     window.buttons["Redo"].invoke()
     press(window, "<Control-z>")
@@ -203,12 +203,12 @@ def test_undo_redo_clear(window: RecognizerWindow) -> None:
 
 def test_the_pen_is_for_the_eye_only(window: RecognizerWindow) -> None:
     draw(window, digit_strokes(0, *PLACES[0]))
-    before, ink = window.recognitions[0].probabilities, window.sheet.ink.sum()
+    before, ink = window.recognitions[0].probabilities, window.canvas.ink.sum()
     press(window, "<plus>", "<plus>")
-    assert window.pen.get() == PEN + 8 and window.sheet.ink.sum() > 1.3 * ink
+    assert window.pen.get() == PEN + 8 and window.canvas.ink.sum() > 1.3 * ink
     press(window, *["<minus>"] * 20)
-    assert window.pen.get() == 8 and window.sheet.ink.sum() < 0.5 * ink
-    press(window, "<m>", "<m>")  # asked anew
+    assert window.pen.get() == 8 and window.canvas.ink.sum() < 0.5 * ink
+    press(window, "<m>", "<m>")  # asked again
     np.testing.assert_array_equal(window.recognitions[0].probabilities, before)
 
 
@@ -264,15 +264,15 @@ def test_open_a_picture(window: RecognizerWindow, tmp_path: Path, monkeypatch: p
     Image.fromarray(grey).save(tmp_path / "one.png")
     choose_file(monkeypatch, tmp_path / "one.png")
     press(window, "<Control-o>")
-    side = window.sheet.side
+    side = window.canvas.side
     assert predictions(window) == ["1"]
-    assert window.sheet.ink[side // 2, side // 2] > 0.5 and window.sheet.ink[side // 2, 5] == 0
+    assert window.canvas.ink[side // 2, side // 2] > 0.5 and window.canvas.ink[side // 2, 5] == 0
     for name, said in (("", ""), (tmp_path / "none.png", "no such file or directory, expected a PNG")):
         choose_file(monkeypatch, name)
         press(window, "<Control-o>")
         assert predictions(window) == ["1"] and said in window.status["text"]
     draw(window, [[(20, 20), (60, 20)]])  # takes the picture's place
-    assert window.sheet.ink[side // 2, side // 2] == 0 and window.sheet.ink.max() == 1
+    assert window.canvas.ink[side // 2, side // 2] == 0 and window.canvas.ink.max() == 1
 
 
 def test_open_a_model(window: RecognizerWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,17 +314,17 @@ def test_keys_are_listed(window: RecognizerWindow) -> None:
 
 @pytest.mark.parametrize("size", ["smallest", (1250, 700), (800, 1000)])
 def test_any_size_of_window(size: tuple[int, int] | str, window: RecognizerWindow) -> None:
-    """The sheet is the largest square there is room for; what is drawn grows with it."""
+    """The canvas is the largest square that fits; what is drawn grows with it."""
     draw(window, digit_strokes(0, *PLACES[0]))
-    before, share = window.recognitions[0].probabilities, window.sheet.ink.mean()
+    before, share = window.recognitions[0].probabilities, window.canvas.ink.mean()
     size = window.root.minsize() if size == "smallest" else size
     window.root.geometry("{}x{}".format(*size))
     window.settle()
-    canvas, frame = window.sheet.canvas, window.sheet.frame
+    canvas, frame = window.canvas.widget, window.canvas.frame
     assert (window.root.winfo_width(), window.root.winfo_height()) == size
-    assert canvas.winfo_width() == canvas.winfo_height() == window.sheet.side
-    assert window.sheet.side == min(frame.winfo_width(), frame.winfo_height())
-    assert window.sheet.ink.mean() == pytest.approx(share, rel=0.02)
+    assert canvas.winfo_width() == canvas.winfo_height() == window.canvas.side
+    assert window.canvas.side == min(frame.winfo_width(), frame.winfo_height())
+    assert window.canvas.ink.mean() == pytest.approx(share, rel=0.02)
     bars = window.panels[0].bars
     assert bars.bbox("all")[2] <= bars.winfo_width() and bars.bbox("all")[3] <= bars.winfo_height()
     press(window, "<Delete>")
@@ -336,7 +336,7 @@ def test_any_size_of_window(size: tuple[int, int] | str, window: RecognizerWindo
 def test_any_resolution(open_window: Opener, models: dict[Path, Model]) -> None:
     """Everything is twice as large on a screen with twice the pixels."""
     small, large = (open_window(models, zoom) for zoom in (0.75, 1.5))
-    assert large.sheet.frame.winfo_reqwidth() == 2 * small.sheet.frame.winfo_reqwidth()
+    assert large.canvas.frame.winfo_reqwidth() == 2 * small.canvas.frame.winfo_reqwidth()
     assert large.panels[0].preview.width() == 2 * small.panels[0].preview.width()
     heights = [font.Font(root=w.root, font=w.status["font"]).metrics("linespace") for w in (small, large)]
     assert heights[1] == pytest.approx(2 * heights[0], abs=3)

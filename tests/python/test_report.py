@@ -98,12 +98,12 @@ def test_page(program: str, runs: dict[str, Run], tmp_path: Path) -> None:
     data = small_mnist(tmp_path / "data", 2000)
     page = make(tmp_path, runs[program].model, "--data-dir", data, "--log", runs[program].log)
     images, labels = read_dataset(data, "t10k")
-    shares = probabilities(load_model(runs[program].model), images / 255)
-    predictions, confidence = shares.argmax(axis=1), shares.max(axis=1)
+    probs = probabilities(load_model(runs[program].model), images / 255)
+    predictions, confidence = probs.argmax(axis=1), probs.max(axis=1)
     right = predictions == labels
 
     assert page.texts["accuracy"] == f"{100 * right.mean():.2f} %"
-    loss = -np.log(shares[np.arange(len(labels)), labels]).mean()
+    loss = -np.log(probs[np.arange(len(labels)), labels]).mean()
     assert float(page.texts["loss"]) == pytest.approx(loss, abs=6e-5)
     assert page.texts["mistakes"] == f"{(~right).sum():,}"
     bins = np.ceil(confidence * 15)
@@ -125,7 +125,7 @@ def test_page(program: str, runs: dict[str, Run], tmp_path: Path) -> None:
     digits = [alt for alt in page.alts if alt.startswith("image ")]
     found = [tuple(map(int, re.findall(r"\d+", alt))) for alt in digits]
     assert found == [(i, labels[i], predictions[i]) for i, *_ in found] and len(set(found)) == len(found) > 48
-    usual = np.array([shares[labels == digit, digit].mean() for digit in range(10)])
+    usual = np.array([probs[labels == digit, digit].mean() for digit in range(10)])
     suspects = [i for i in np.flatnonzero(~right) if confidence[i] >= usual[predictions[i]]]
     shown = sorted(suspects, key=lambda i: -confidence[i])[:48]
     assert [i for i, *_ in found][: len(shown)] == shown

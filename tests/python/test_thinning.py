@@ -1,4 +1,4 @@
-"""Middle lines of strokes, and distances to them."""
+"""Skeletons of strokes, and distances to them."""
 
 import numpy as np
 
@@ -45,7 +45,7 @@ RING_LINES = drawing(
 )
 
 
-def test_strokes_become_their_middle_lines() -> None:
+def test_strokes_become_their_skeleton() -> None:
     np.testing.assert_array_equal(thinned(LETTER), LETTER_LINES)
     np.testing.assert_array_equal(thinned(RING), RING_LINES)  # up to the picture's edge, and still closed
 

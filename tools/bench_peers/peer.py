@@ -139,7 +139,7 @@ def parse(description: str) -> argparse.Namespace:
 
 def train(version: str, epochs: int, epoch: Callable[[np.ndarray], float], n: int, rng: SimpleRng,
           test: Callable[[], float]) -> None:  # fmt: skip
-    """Time `epoch(order)`, which returns the mean loss, on n images shuffled anew; print the report."""
+    """Time `epoch(order)`, which returns the mean loss, on n images in a new order; print the report."""
     order = np.arange(n, dtype=np.int32)
     report = Report(version, [], [], math.nan)
     for _ in range(epochs):

@@ -121,7 +121,7 @@ def comparison_table(names: tuple[str, str, str], comparisons: Sequence[Comparis
 
 @dataclasses.dataclass
 class Network:
-    """Ours and PyTorch on one network: the least seconds of all epochs of all rounds, scaled to IMAGES."""
+    """Ours and PyTorch on one network: the minimum over all epochs of all rounds, scaled to IMAGES."""
 
     command: str
     images: int  # that an epoch really had
@@ -132,12 +132,12 @@ class Network:
 
 
 def compare_networks(command: str, images: int, ours: Sequence[Run], torch: Sequence[Run]) -> Network:
-    def least(rounds: Sequence[Run]) -> float:
+    def fastest(rounds: Sequence[Run]) -> float:
         return min(seconds for run in rounds for seconds in run.seconds) * IMAGES / images
 
-    theirs = (least(torch), torch[-1].version) if torch else (None, None)
+    theirs = (fastest(torch), torch[-1].version) if torch else (None, None)
     losses = [rounds[-1].losses for rounds in (ours, torch) if rounds]
-    return Network(command, images, least(ours), *theirs, losses)
+    return Network(command, images, fastest(ours), *theirs, losses)
 
 
 def networks_table(networks: Sequence[Network]) -> str:

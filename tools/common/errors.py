@@ -53,7 +53,7 @@ def run_tool(program: str, main: Callable[[], None]) -> int:
     except BrokenPipeError:  # `| head` has read enough
         _print_no_more()
         return 141
-    except OSError as error:  # a path that cannot even be looked at, or what is printed finds no room
+    except OSError as error:  # a path that cannot even be looked at, or what is printed has no space left
         if error.filename is None:
             _print_no_more()
         where = "standard output" if error.filename is None else os.fsdecode(error.filename)

@@ -82,8 +82,8 @@ def _parse(path: Path, stream: BinaryIO, file_size: int, magic: int, what: str) 
     size = math.prod(shape)
     expected = f"{size} for its header's {' x '.join(map(str, shape))}"
     at_most, ratio = ("at most ", GZIP_RATIO) if isinstance(stream, gzip.GzipFile) else ("", 1)
-    if size > (most := ratio * file_size - len(header)):
-        raise InputError(path, f"{at_most}{most} bytes of {what}", expected)
+    if size > (limit := ratio * file_size - len(header)):
+        raise InputError(path, f"{at_most}{limit} bytes of {what}", expected)
     if max(shape[1:], default=0) > LARGEST_SIDE:
         sides = f"{LARGEST_SIDE} x {LARGEST_SIDE}"
         raise InputError(path, f"images of {shape[1]} x {shape[2]} pixels", f"at most {sides}")

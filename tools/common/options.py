@@ -32,15 +32,15 @@ class OptionParser(argparse.ArgumentParser):
         )
 
 
-def number(kind: type[Number], least: Number, most: Number | None = None) -> Callable[[str], Number]:
-    """An option's type: whole numbers (int) or any (float), from `least` to `most` if there is a most."""
+def number(kind: type[Number], low: Number, high: Number | None = None) -> Callable[[str], Number]:
+    """An option's type: whole numbers (int) or any (float), from `low` to `high`, if given."""
     what = "a whole number" if kind is int else "a number"
-    limits = f"from {least}" if most is None else f"from {least} to {most}"
+    limits = f"from {low}" if high is None else f"from {low} to {high}"
 
     def read(text: str) -> Number:
         try:
             value = kind(text)
-            if least <= value and (most is None or value <= most):
+            if low <= value and (high is None or value <= high):
                 return value
         except ValueError:
             pass

@@ -31,7 +31,7 @@ LARGEST = 1024  # pixels
 FAINTEST = 0.02  # of the way from black to white
 NOISE = 5.03  # not 5: no tie between whole steps of 1/255; of Gaussian noise it is 5.8 sigma
 DUST = 0.002
-MOST_PIXELS = 1 << 26  # of a file, as in the C++ programs
+MAX_PIXELS = 1 << 26  # of a file, as in the C++ programs
 
 
 def read_ink(path: Path) -> np.ndarray:
@@ -43,12 +43,12 @@ def open_picture(path: Path) -> Image.Image:
     """A picture file, read whole, turned as the camera was held: 16 bits grey, or RGBA. Raises InputError."""
     try:
         with Image.open(path) as image:
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             turned = ImageOps.exif_transpose(image)
             return turned if turned.mode.startswith("I") else turned.convert("RGBA")
     except Image.DecompressionBombError as error:
-        raise InputError(path, f"more than {MOST_PIXELS} pixels", "a smaller picture") from error
+        raise InputError(path, f"more than {MAX_PIXELS} pixels", "a smaller picture") from error
     except Exception as error:  # of a damaged file, Pillow raises nearly anything
         by_system = isinstance(error, OSError) and error.errno is not None  # Pillow's own have no number
         found = os_reason(error) if by_system else "not a picture that can be read"

@@ -1,10 +1,10 @@
-"""From a drawing to the 28x28 picture that a network knows: MNIST's own preparation, and always one pen.
+"""From a drawing to the 28x28 picture that a network expects: MNIST's own preparation, always with the same pen.
 
 A stroke is a list of points (x, y), x to the right and y down, in any unit. Ink is float64 (height, width),
 0 paper to 1 full ink. The pixel in row r, column c covers [c, c + 1) x [r, r + 1). The definition, in
 float64, for any other implementation to equal within 1e-6:
 
-Both say, beside the picture, whether it is one digit at all; by its look as verdict.py defines it, and:
+Both return the picture and why it is not shown to a network, if it is not.
 
 `prepare_strokes`: drawings made of points
   1. scale    w x h is the tight box of all points. Each point p becomes (p - centre of the box) * scale + 10,
@@ -12,9 +12,9 @@ Both say, beside the picture, whether it is one digit at all; by its look as ver
   2. paint    a 20x20 picture: ink = clamp(PEN_WIDTH / 2 + 0.5 - d, 0, 1), d the distance from the pixel's
               centre to the nearest point of any stroke's polyline: one pen for digits of any size.
   3. centre   as below.
-  4. verdict  TOO_SMALL if max(w, h) <= smallest, NOT_ONE_DIGIT if there are more than MOST_STROKES; else it
-              is judged by the picture that steps 1 to 3 make with a pen of THIN_PEN_WIDTH, which keeps lines
-              apart that PEN_WIDTH joins.
+  4. reject   TOO_SMALL if max(w, h) <= smallest, NOT_ONE_DIGIT if there are more than MAX_STROKES; else what
+              screen.py says of the picture that steps 1 to 3 make with a pen of THIN_PEN_WIDTH, which keeps
+              lines apart that PEN_WIDTH joins.
 
 `prepare_ink`: pictures
   1. box      the tight box of the pixels with ink > 0: h rows from `top`, w columns from `left`.
@@ -26,8 +26,8 @@ Both say, beside the picture, whether it is one digit at all; by its look as ver
               ceil(13.5 - m - 1e-6), kept within 0..8; columns alike. The centre of mass is then at an index
               in [13.5, 14.5), as in MNIST (mean of its training images: row 13.996, column 14.007). The 1e-6
               keeps symmetric digits, which are right on the edge, from jumping with the rounding.
-  6. verdict  TOO_SMALL if `side` is less than 1/32 of the input's longer side, or less than 1/8 and solid
-              (a dot is); else it is judged by the picture.
+  6. reject   TOO_SMALL if `side` is less than 1/32 of the input's longer side, or less than 1/8 and solid
+              (a dot is); else what screen.py says of the picture.
 
 Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019). Of MNIST's images themselves,
 `prepare_ink` changes nothing but the scale to full ink (a test checks it).
@@ -38,7 +38,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from drawing.verdict import Verdict, is_solid, judge
+from drawing.screen import RejectReason, is_solid, screen
 
 Point = tuple[float, float]
 Stroke = Sequence[Point]
@@ -47,25 +47,25 @@ SIDE = 28  # pixels of the picture's side
 BOX = 20  # pixels of the side that the digit's ink fills
 PEN_WIDTH = 2.75  # pixels, of the 28
 THIN_PEN_WIDTH = 1.25
-MOST_STROKES = 8
+MAX_STROKES = 8
 
 
 class Prepared(NamedTuple):
     """What a network is shown."""
 
     picture: np.ndarray  # (28, 28), float64 in [0, 1]; all 0 if nothing is drawn
-    verdict: Verdict
+    reject: RejectReason
 
 
 def prepare_strokes(strokes: Sequence[Stroke], smallest: float = 0.0) -> Prepared:
-    """The picture of a drawing, and what it is.
+    """The picture of a drawing, and why it is rejected, if it is.
 
     A drawing is enlarged as if its larger side were at least `smallest`, in the points' unit (of the pen on
     screen, the width): a click with a trembling hand stays a dot and does not become a 1.
     """
     lines = [np.asarray(stroke, np.float64) for stroke in strokes if len(stroke) > 0]
     if not lines:
-        return Prepared(np.zeros((SIDE, SIDE)), Verdict.NOTHING)
+        return Prepared(np.zeros((SIDE, SIDE)), RejectReason.NOTHING_DRAWN)
     points = np.concatenate(lines)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = max(high - low)
@@ -78,19 +78,19 @@ def prepare_strokes(strokes: Sequence[Stroke], smallest: float = 0.0) -> Prepare
         return _centre(ink)
 
     if extent <= smallest:
-        verdict = Verdict.TOO_SMALL
-    elif len(lines) > MOST_STROKES:
-        verdict = Verdict.NOT_ONE_DIGIT
+        reject = RejectReason.TOO_SMALL
+    elif len(lines) > MAX_STROKES:
+        reject = RejectReason.NOT_ONE_DIGIT
     else:
-        verdict = judge(painted(THIN_PEN_WIDTH))
-    return Prepared(painted(PEN_WIDTH), verdict)
+        reject = screen(painted(THIN_PEN_WIDTH))
+    return Prepared(painted(PEN_WIDTH), reject)
 
 
 def prepare_ink(ink: np.ndarray) -> Prepared:
-    """The picture of a picture of any size, ink (height, width) in [0, 1], and what it is."""
+    """The picture of a picture of any size, ink (height, width) in [0, 1], and why it is rejected, if it is."""
     rows, columns = np.flatnonzero((ink > 0).any(axis=1)), np.flatnonzero((ink > 0).any(axis=0))
     if rows.size == 0:
-        return Prepared(np.zeros((SIDE, SIDE)), Verdict.NOTHING)
+        return Prepared(np.zeros((SIDE, SIDE)), RejectReason.NOTHING_DRAWN)
     height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
     side = max(height, width)
     from_rows = _overlaps(ink.shape[0], rows[0] - (side - height) // 2, side)
@@ -98,7 +98,7 @@ def prepare_ink(ink: np.ndarray) -> Prepared:
     small = from_rows @ ink @ from_columns.T
     picture, longer = _centre(small / small.max()), max(ink.shape)
     too_small = 32 * side < longer or (8 * side < longer and is_solid(picture))
-    return Prepared(picture, Verdict.TOO_SMALL if too_small else judge(picture))
+    return Prepared(picture, RejectReason.TOO_SMALL if too_small else screen(picture))
 
 
 def paint(ink: np.ndarray, stroke: Stroke | np.ndarray, width: float) -> None:

@@ -7,13 +7,13 @@ import numpy as np
 
 from drawing.preparation import Point, Stroke
 
-SHEET = 280  # units of the sheet's side, whatever its size on the screen: the unit of all points
+CANVAS_SIDE = 280  # units of the canvas's side, whatever its size on the screen: the unit of all points
 PEN = 20  # units of the pen's width
 STEP = 2.0  # units between the points of a curve
 
 
 class Content(NamedTuple):
-    """What is on the sheet: strokes, or a picture in their place."""
+    """What is on the canvas: strokes, or a picture in their place."""
 
     strokes: list[list[Point]]
     ink: np.ndarray | None = None  # (height, width) in [0, 1]
@@ -63,7 +63,7 @@ class Drawing:
         return self._add([last])
 
     def clear(self) -> None:
-        """An empty sheet."""
+        """An empty canvas."""
         if self.strokes or self.content.ink is not None:
             self.put(Content([]))
 

@@ -1,4 +1,4 @@
-"""The middle lines of strokes, and the distance to them: to judge a drawing, or to draw it with another pen.
+"""The skeleton of strokes, and the distance to it: to screen a drawing, or to draw it with another pen.
 
 Pictures are (..., height, width): one, or many at once. What is outside is paper.
 """
@@ -9,7 +9,7 @@ CLOCKWISE = [(0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)]  # 
 
 
 def thinned(ink: np.ndarray) -> np.ndarray:
-    """bool (..., height, width) -> bool: lines one pixel wide that connect and enclose what the ink does.
+    """bool (..., height, width) -> bool: its skeleton, one pixel wide, which connects and encloses what the ink does.
 
     Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", 1984.
     """
@@ -25,7 +25,7 @@ def thinned(ink: np.ndarray) -> np.ndarray:
 
 
 def line_ends(lines: np.ndarray) -> np.ndarray:
-    """bool (..., height, width) of thinned lines -> (...): line pixels with at most one other around them.
+    """bool (..., height, width), a skeleton, -> (...): its pixels with at most one other around them.
 
     A dot is one end.
     """
@@ -33,20 +33,20 @@ def line_ends(lines: np.ndarray) -> np.ndarray:
     return (lines & (count <= 1)).sum(axis=(-2, -1))
 
 
-def distance_to(lines: np.ndarray, most: int) -> np.ndarray:
-    """bool (..., height, width) -> float: from each pixel to the nearest True, at most `most`, in pixels."""
-    squared = np.where(lines, 0, np.int32(most**2))
+def distance_to(lines: np.ndarray, limit: int) -> np.ndarray:
+    """bool (..., height, width) -> float: from each pixel to the nearest True, at most `limit`, in pixels."""
+    squared = np.where(lines, 0, np.int32(limit**2))
     for axis in (-2, -1):
         across = np.moveaxis(squared, axis, -1)  # a view
-        around = _padded(across, (0, most), most**2)
-        for offset in range(-most, most + 1):
-            there = around[..., most + offset : most + offset + across.shape[-1]]
+        around = _padded(across, (0, limit), limit**2)
+        for offset in range(-limit, limit + 1):
+            there = around[..., limit + offset : limit + offset + across.shape[-1]]
             np.minimum(across, there + offset**2, out=across)
     return np.sqrt(squared)
 
 
 def _edge(ink: np.ndarray, from_south_east: bool) -> np.ndarray:
-    """The inked pixels that half a step takes away: at the south and the east of strokes, or opposite."""
+    """The inked pixels that half a step takes away: at the south and east of strokes, or at the north and west."""
     around = _neighbours(ink)
     north, _, east, _, south, _, west, _ = around
     count, begins = np.zeros(ink.shape, np.int8), np.zeros(ink.shape, np.int8)

@@ -15,7 +15,7 @@ BINS = 15
 
 
 class Calibration(NamedTuple):
-    """Answers by their confidence, in BINS bins (m / BINS, (m + 1) / BINS]; nan where a bin has none."""
+    """Predictions by their confidence, in BINS bins (m / BINS, (m + 1) / BINS]; nan where a bin has none."""
 
     count: np.ndarray
     confidence: np.ndarray  # mean

@@ -36,7 +36,7 @@ class RunGroup:
     def curve(self, column: str, x: str) -> Curve:
         """`column` by `x`, both of TrainingLog, at the epochs that all runs have.
 
-        Where one of the runs has no number, the mean has none: no run drops out of it unseen.
+        Where one of the runs has NaN, so has the mean: no run drops out of it unseen.
         """
         epochs = reduce(np.intersect1d, (log.epoch for log in self.logs))
         rows = [np.isin(log.epoch, epochs) for log in self.logs]

@@ -34,7 +34,7 @@ class Theme:
 
     @property
     def signed(self) -> LinearSegmentedColormap:
-        """From negative over 0 to positive; what is no number is paper."""
+        """From negative over 0 to positive; NaN is paper."""
         colours = [self.negative, self.grid, self.much]
         return LinearSegmentedColormap.from_list("signed", colours).with_extremes(bad=self.paper)
 
@@ -80,7 +80,7 @@ def frame_picture(axes: Axes, theme: Theme = LIGHT) -> None:
 
 
 def percent(share: float) -> str:
-    """0.9425 as `94.25 %`; what is no number as a dash."""
+    """0.9425 as `94.25 %`; NaN as a dash."""
     return f"{100 * share:.2f} %" if math.isfinite(share) else "-"
 
 

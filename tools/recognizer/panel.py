@@ -60,7 +60,7 @@ class Panel:
         font = self._look.font(84 if len(prediction) <= 2 else 22, "bold")
         self.prediction.configure(text=prediction, font=font, wraplength=space)
         self.prediction.configure(foreground=FAINT if recognition.label is None else ACCENT)
-        top = "     ".join(f"{name}  {100 * share:.1f} %" for name, share in recognition.likeliest(3))
+        top = "     ".join(f"{name}  {100 * p:.1f} %" for name, p in recognition.likeliest(3))
         self.top_three.configure(text=top)
         self.summary.configure(text=shorten(recognition.model.summary, MAX_SUMMARY, placeholder=" ..."))
         colours = shaded(recognition.picture, TEXT, CARD)
@@ -74,7 +74,7 @@ class Panel:
         self.bars.delete("all")
         if self._recognition is None:
             return
-        model, shares = self._recognition.model, self._recognition.probabilities
+        model, probs = self._recognition.model, self._recognition.probabilities
         names = model.class_names[: model.known_classes]
         row = min(self.bars.winfo_height() / len(names), self._look.px(HIGHEST_ROW))
         size = -max(6, min(self._look.px(14), round(0.7 * row)))
@@ -84,11 +84,11 @@ class Panel:
         for label, name in enumerate(names):
             y, best = row * (label + 0.5), label == self._recognition.label
             font = (FONT, size, "bold" if best else "normal")
-            colour, share = ACCENT if best else TEXT, 0.0 if shares is None else float(shares[label])
+            colour, p = ACCENT if best else TEXT, 0.0 if probs is None else float(probs[label])
             self.bars.create_text(0, y, text=name, anchor="w", font=font, fill=colour)
-            for end, shade in ((1.0, TRACK), (share, ACCENT if best else PALE)):
+            for end, shade in ((1.0, TRACK), (p, ACCENT if best else PALE)):
                 if (length := end * (bar_end - left)) >= 1:
                     top, bottom = y - BAR * row / 2, y + BAR * row / 2
                     self.bars.create_rectangle(left, top, left + length, bottom, fill=shade, width=0)
-            if shares is not None:
-                self.bars.create_text(right, y, text=f"{share:.0%}", anchor="e", font=font, fill=colour)
+            if probs is not None:
+                self.bars.create_text(right, y, text=f"{p:.0%}", anchor="e", font=font, fill=colour)

@@ -1,11 +1,11 @@
-"""What a network takes a prepared drawing for, in numbers and in words.
+"""What a network predicts for a prepared drawing, in numbers and in words.
 
 7 (99.1 %), then 9 (0.5 %), 2 (0.2 %)
 not sure: 8 (38.0 %), 3 (31.2 %), 5 (6.6 %)
 not a single digit: 3 (2.0 %), 5 (0.7 %), 8 (0.1 %)
 nothing drawn
 
-The third was found by a network that has learned outliers as a class of their own.
+The third is from a network that has learned outliers as a class of their own.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ import numpy as np
 
 from drawing.picture_ink import read_ink
 from drawing.preparation import Prepared, prepare_ink
-from drawing.verdict import Verdict
+from drawing.screen import RejectReason
 from models import Model, probabilities
 from models.attention_maps import attention_layers, attention_maps
-from recognizer.doubt import THRESHOLD
+from recognizer.confidence import MIN_CONFIDENCE
 
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
-    """What one network takes one prepared drawing for. It is asked only if the drawing looks like one digit."""
+    """What one network predicts for one prepared drawing. It is asked only if the drawing looks like one digit."""
 
     model: Model
     picture: np.ndarray  # (28, 28), what the network sees
-    verdict: Verdict
+    reject: RejectReason
     probabilities: np.ndarray | None  # (K), sums to 1; None if the network is not asked
     label: int | None  # the likeliest class; None if the network is not asked or not sure
 
@@ -36,7 +36,7 @@ class Recognition:
         """The class's name, or why there is none."""
         if self.label is not None:
             return self.model.class_names[self.label]
-        return "not sure" if self.verdict is Verdict.DIGIT else str(self.verdict)
+        return "not sure" if self.reject is RejectReason.NONE else str(self.reject)
 
     def likeliest(self, count: int) -> list[tuple[str, float]]:
         """Names and probabilities, the largest first, outliers aside; none if the network is not asked."""
@@ -47,7 +47,7 @@ class Recognition:
 
     def describe(self) -> str:
         """The prediction with the likeliest three, in the words that the programs' `predict` uses."""
-        top = [f"{name} ({100 * share:.1f} %)" for name, share in self.likeliest(3)]
+        top = [f"{name} ({100 * p:.1f} %)" for name, p in self.likeliest(3)]
         if not top:
             return self.prediction
         return f"{self.prediction}: {', '.join(top)}" if self.label is None else f"{top[0]}, then {', '.join(top[1:])}"
@@ -63,17 +63,17 @@ class Recognition:
         return attention_maps(self.model, self.picture).received.mean(axis=0)
 
 
-def recognise(model: Model, prepared: Prepared, threshold: float = THRESHOLD) -> Recognition:
+def recognise(model: Model, prepared: Prepared, threshold: float = MIN_CONFIDENCE) -> Recognition:
     """Below the probability `threshold` the network is not sure."""
-    if prepared.verdict is not Verdict.DIGIT:
+    if prepared.reject is not RejectReason.NONE:
         return Recognition(model, *prepared, probabilities=None, label=None)
-    shares = probabilities(model, prepared.picture)[0]
-    likeliest = int(shares.argmax())
+    probs = probabilities(model, prepared.picture)[0]
+    likeliest = int(probs.argmax())
     if likeliest >= model.known_classes:
-        return Recognition(model, prepared.picture, Verdict.NOT_ONE_DIGIT, shares, label=None)
-    return Recognition(model, *prepared, shares, likeliest if shares[likeliest] >= threshold else None)
+        return Recognition(model, prepared.picture, RejectReason.NOT_ONE_DIGIT, probs, label=None)
+    return Recognition(model, *prepared, probs, likeliest if probs[likeliest] >= threshold else None)
 
 
-def describe_picture(model: Model, path: Path, threshold: float = THRESHOLD) -> str:
+def describe_picture(model: Model, path: Path, threshold: float = MIN_CONFIDENCE) -> str:
     """A line on a picture file. Raises InputError."""
     return f"{path}: {recognise(model, prepare_ink(read_ink(path)), threshold).describe()}"

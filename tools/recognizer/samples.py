@@ -5,7 +5,7 @@ what the hand did:
 
     {"label": "7", "size": 280, "strokes": [[[x, y], ...], ...]}
 
-in units of which the sheet has `size` a side, x to the right, y down. `tools/run.sh make_idx FOLDER DATA`
+in units of which the canvas has `size` a side, x to the right, y down. `tools/run.sh make_idx FOLDER DATA`
 makes a data set of the pictures, on which the programs train with `--data-dir DATA`.
 """
 
@@ -22,7 +22,7 @@ from common.errors import InputError
 from common.text import parse_json, read_text
 from common.writing import replacing
 from drawing.preparation import Stroke
-from drawing.strokes import SHEET, Content
+from drawing.strokes import CANVAS_SIDE, Content
 
 EXPECTED = 'a drawing saved by the recognizer: {"size": ..., "strokes": [[[x, y], ...], ...]}'
 
@@ -34,23 +34,23 @@ def save_sample(folder: Path, label: str, picture: np.ndarray, strokes: Sequence
     if strokes:
         points = [[(round(x, 2), round(y, 2)) for x, y in stroke] for stroke in strokes]
         with replacing(path.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps({"label": label, "size": SHEET, "strokes": points}) + "\n")
+            temporary.write_text(json.dumps({"label": label, "size": CANVAS_SIDE, "strokes": points}) + "\n")
     with replacing(path) as temporary:
         Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(temporary, format="PNG")
     return path
 
 
 def read_drawing(path: Path) -> Content:
-    """The strokes of a sample's .json, in units of the sheet. Raises InputError."""
+    """The strokes of a sample's .json, in units of the canvas. Raises InputError."""
     text = read_text(path, EXPECTED)
     try:
         sample = parse_json(text)
-        scale = SHEET / float(sample["size"])
+        scale = CANVAS_SIDE / float(sample["size"])
         strokes = [[(float(x) * scale, float(y) * scale) for x, y in line] for line in sample["strokes"]]
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise InputError(path, "not such a drawing", EXPECTED) from error
     if not all(np.isfinite(line).all() and len(line) > 0 for line in strokes):
-        raise InputError(path, "a stroke without points or with a place that is no number", EXPECTED)
+        raise InputError(path, "a stroke without points or with a coordinate that is not finite", EXPECTED)
     return Content(strokes)
 
 

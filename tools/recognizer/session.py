@@ -6,10 +6,10 @@ from pathlib import Path
 from common.errors import InputError, ModelError
 from drawing.picture_ink import read_ink
 from drawing.preparation import Prepared, prepare_ink, prepare_strokes
+from drawing.screen import RejectReason
 from drawing.strokes import PEN, Content, Drawing
-from drawing.verdict import Verdict
 from models import Model, load_digit_model
-from recognizer.doubt import THRESHOLD
+from recognizer.confidence import MIN_CONFIDENCE
 from recognizer.recognition import Recognition, recognise
 from recognizer.samples import read_drawing, save_sample
 
@@ -33,7 +33,7 @@ class Question:
 class Session:
     """A drawing, the models that can be chosen, by path, and the one or two that are asked."""
 
-    def __init__(self, models: dict[Path, Model], threshold: float = THRESHOLD):
+    def __init__(self, models: dict[Path, Model], threshold: float = MIN_CONFIDENCE):
         self.drawing = Drawing()
         self.models = models
         self.asked = [next(iter(models))]
@@ -60,9 +60,9 @@ class Session:
 
     def save_sample(self, folder: Path, label: int) -> Path:
         """Keeps the drawing as a sample of a class of the first model: its path. Raises InputError."""
-        picture, verdict = prepare(self.drawing.content)
-        if verdict is Verdict.NOTHING:
-            raise InputError("sample", str(verdict), "a drawing")
+        picture, reject = prepare(self.drawing.content)
+        if reject is RejectReason.NOTHING_DRAWN:
+            raise InputError("sample", str(reject), "a drawing")
         name = self.models[self.asked[0]].class_names[label]
         return save_sample(folder, name, picture, self.drawing.strokes)
 

@@ -1,7 +1,7 @@
-"""The recognizer's window: a sheet to draw on, one panel or two with predictions, buttons and keys.
+"""The recognizer's window: a canvas to draw on, one panel or two with predictions, buttons and keys.
 
 It recognises while the hand draws, on another thread, so that drawing never waits. What is recognised is in
-session.py; the sheet and the panels are in sheet.py and panel.py.
+session.py; the canvas and the panels are in canvas.py and panel.py.
 """
 
 import time
@@ -16,14 +16,14 @@ from typing import NamedTuple
 from common.errors import InputError
 from drawing.strokes import PEN
 from models.attention_maps import attention_layers
+from recognizer.canvas import Canvas
 from recognizer.look import CARD, FAINT, PAGE, TEXT, WARNING, Look
 from recognizer.panel import Panel
 from recognizer.recognition import Recognition
 from recognizer.session import MODEL_SUFFIXES, Session
-from recognizer.sheet import Sheet
 
 DELAY = 25  # milliseconds from a change to its question, and between two looks for the prediction
-LEAST_HEIGHT, MARGIN = 480, 16  # pixels of the window
+MIN_HEIGHT, MARGIN = 480, 16  # pixels of the window
 THINNEST, THICKEST, PEN_STEP = 8.0, 44.0, 4.0  # units of the drawing
 DIGIT_KEYS = tuple(f"<{key}{digit}>" for key in ("Key-", "KP_") for digit in range(10))
 PICTURES = [("pictures and drawings", "*.png *.jpg *.jpeg *.bmp *.json"), ("all files", "*")]
@@ -64,7 +64,7 @@ class RecognizerWindow:
         self.pen = tk.DoubleVar(root, PEN)
         self.comparing, self.with_attention = tk.BooleanVar(root), tk.BooleanVar(root)
         self.commands = self._commands()
-        self.sheet = Sheet(root, self.look, session.drawing, self._changed)
+        self.canvas = Canvas(root, self.look, session.drawing, self._changed)
         self.panels = [Panel(root, self.look, partial(self._choose, place)) for place in (0, 1)]
         self.status = tk.Label(root, font=self.look.font(12), background=PAGE, anchor="w")
         self.status.configure(width=1)  # a long message does not widen the window
@@ -90,7 +90,7 @@ class RecognizerWindow:
         self._try(lambda: self.say(f"saved {self.session.save_sample(self.samples, label)}"))
 
     def open_drawing(self) -> None:
-        """Asks for a picture and puts it on the sheet."""
+        """Asks for a picture and puts it on the canvas."""
         if name := filedialog.askopenfilename(parent=self.root, filetypes=PICTURES):
             self._edit(partial(self.session.open_drawing, Path(name)))
 
@@ -169,10 +169,10 @@ class RecognizerWindow:
         return row
 
     def _arrange(self, tools: tk.Frame) -> None:
-        """The sheet takes the space that the panels leave, and all of the height."""
+        """The canvas takes the space that the panels leave, and all of the height."""
         gap = self.look.px(12)
         tools.grid(row=0, column=0, columnspan=3, sticky="w")
-        self.sheet.frame.grid(row=1, column=0, sticky="nsew", pady=gap)
+        self.canvas.frame.grid(row=1, column=0, sticky="nsew", pady=gap)
         for column, panel in enumerate(self.panels, start=1):
             panel.frame.grid(row=1, column=column, sticky="nsew", pady=gap, padx=(2 * gap, 0))
         self.status.grid(row=2, column=0, columnspan=3, sticky="ew")
@@ -182,7 +182,7 @@ class RecognizerWindow:
         self._show_second(False)
         self.root.update_idletasks()  # so that the buttons know their width
         width = tools.winfo_reqwidth() + 2 * self.look.px(MARGIN)
-        self.root.minsize(width, self.look.px(LEAST_HEIGHT))
+        self.root.minsize(width, self.look.px(MIN_HEIGHT))
 
     def _try(self, action: Callable[[], None]) -> None:
         """Does what the user asked for; if it cannot be done, the line at the bottom says why."""
@@ -193,14 +193,14 @@ class RecognizerWindow:
             self.say(str(error), warning=True)
 
     def _edit(self, action: Callable[[], None]) -> None:
-        """Changes what is on the sheet as a whole."""
+        """Changes what is on the canvas as a whole."""
         self._try(action)
-        self.sheet.repaint()
+        self.canvas.repaint()
         self._changed()
 
     def _pen_changed(self) -> None:
-        self.sheet.pen = self.pen.get()
-        self.sheet.repaint()
+        self.canvas.pen = self.pen.get()
+        self.canvas.repaint()
 
     def _change_pen(self, step: float) -> None:
         self.pen.set(min(max(self.pen.get() + step, THINNEST), THICKEST))

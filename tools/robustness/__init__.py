@@ -1,1 +1,1 @@
-"""What drawn_benchmark measures with: digits drawn again, drawings that are no digit, what is refused."""
+"""What drawn_benchmark measures with: digits drawn again, drawings of non-digits, what is rejected."""

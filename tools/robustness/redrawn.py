@@ -63,8 +63,8 @@ def _enlarged(digit: np.ndarray) -> np.ndarray:
 
 
 def _followed(ink: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """The middle lines of strokes in ink (N, height, width), drawn with round pens of `widths` pixels (N)."""
-    distance = distance_to(thinned(ink > 0.5), most=int(widths.max() / 2) + 2)
+    """The skeletons of ink (N, height, width), drawn with round pens of `widths` pixels (N)."""
+    distance = distance_to(thinned(ink > 0.5), limit=int(widths.max() / 2) + 2)
     return np.clip(widths[:, None, None] / 2 + 0.5 - distance, 0, 1).astype(np.float32)
 
 

@@ -1,8 +1,8 @@
-"""What a recognizer should refuse: how many non-digits it does, and at what price.
+"""How many non-digits a recognizer rejects, and how many digits with them.
 
-A drawing is accepted if it looks like one digit (drawing/verdict.py), if a digit is the likeliest to the
-network, which may know outliers, and if that has at least the probability `threshold` (recognizer/doubt.py).
-A digit that is not accepted is a false alarm.
+A drawing is accepted if it looks like one digit (drawing/screen.py), if the network, which may know outliers,
+finds a digit the likeliest class, and if that has at least the probability `threshold`
+(recognizer/confidence.py). A digit that is not accepted is a false alarm.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drawing.preparation import Prepared
-from drawing.verdict import Verdict
+from drawing.screen import RejectReason
 from models import Model, probabilities
 
 
@@ -24,19 +24,19 @@ class Seen:
 
     @classmethod
     def of(cls, prepared: Iterable[Prepared]) -> "Seen":
-        pictures, verdicts = zip(*prepared, strict=True)
-        return cls(np.stack(pictures), np.array([verdict is Verdict.DIGIT for verdict in verdicts]))
+        pictures, reasons = zip(*prepared, strict=True)
+        return cls(np.stack(pictures), np.array([reason is RejectReason.NONE for reason in reasons]))
 
     def confidence(self, model: Model) -> np.ndarray:
-        """(N): the probability of the likeliest digit; -1 where the network is not asked or says it is none."""
-        shares = probabilities(model, self.pictures)
-        is_digit = self.looks_right & (shares.argmax(axis=1) < model.known_classes)
-        return np.where(is_digit, shares.max(axis=1), -1)
+        """(N): the probability of the likeliest digit; -1 where the network is not asked or finds an outlier."""
+        probs = probabilities(model, self.pictures)
+        is_digit = self.looks_right & (probs.argmax(axis=1) < model.known_classes)
+        return np.where(is_digit, probs.max(axis=1), -1)
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
-    """How sure a network is of digits and of non-digits: `Seen.confidence` of each."""
+class Confidences:
+    """`Seen.confidence` of digits and of non-digits."""
 
     digits: np.ndarray  # (N)
     negatives: dict[str, np.ndarray]  # by how they were made
@@ -50,6 +50,6 @@ class Doubt:
         return {name: int((confidence >= threshold).sum()) for name, confidence in self.negatives.items()}
 
     def calibrated(self, max_false_alarms: float) -> float:
-        """The highest threshold with no more false alarms than that share; 0 if there are more with any."""
+        """The highest threshold with at most that share of false alarms; 0 if there is none."""
         threshold = np.sort(self.digits)[int(max_false_alarms * len(self.digits))]
         return max(0.0, float(threshold))

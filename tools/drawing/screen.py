@@ -1,20 +1,20 @@
 """Is this one digit at all? By its geometry, before a network is asked.
 
-`judge` looks at a prepared picture, (28, 28), whose larger side of ink is 20 pixels. A pixel is inked if its
-ink is above 0.5 (less 1e-6, so that a half is a half with any rounding). It is not a single digit if
+`screen` looks at a prepared picture, (28, 28), whose ink is 20 pixels along its longer side. A pixel is inked
+if its ink is above 0.5 (less 1e-6, so that a half counts with any rounding). It is not a single digit if it is
 
-  solid       more than SOLID pixels are inked: a blot;
-  busy        30 * ends + 40 * holes + crossings + inked pixels > BUSY: a scribble. Ends are those of the
-              strokes' middle lines (thinning.py): line pixels with at most one other among the eight around
-              them. Holes are the connected parts of what is not inked, less one. Crossings are the stretches
-              of ink in each row and in each column, summed;
-  flat        the inked box is more than FLAT times as wide as high: a dash, a row of digits;
-  side by side  two of its connected parts (pixels that touch, corners too), each of at least a tenth of the
-              inked pixels and at least half the height of all, are beside one another: the right one's first
-              column is at most one before the left one's end.
+  solid         a blot: more than SOLID pixels are inked;
+  busy          a scribble: 30 * ends + 40 * holes + crossings + inked pixels > BUSY. Ends are pixels of the
+                skeleton (thinning.py) with at most one other among their eight neighbours. Holes are the
+                connected components of the paper, less one. Crossings are the runs of ink in every row and
+                every column;
+  flat          a dash or a row of digits: its bounding box is more than FLAT times as wide as high;
+  side by side  two connected components (8-connectivity), each with at least a tenth of the inked pixels and
+                half the total height, are next to one another: the right one starts at most one column before
+                the left one ends.
 
-The limits are those that MNIST's digits keep: tests/python/test_verdict.py counts how many do not. Where the
-weights of `busy` come from: logistic regression of scribbles against training digits, rounded.
+The limits let MNIST's digits pass: tests/python/test_screen.py counts those that do not. The weights of `busy`
+are those of a logistic regression of scribbles against training digits, rounded.
 """
 
 from enum import Enum
@@ -31,19 +31,19 @@ BUSY = 370
 FLAT = 2
 
 
-class Verdict(str, Enum):  # not StrEnum, which Ubuntu 22.04's Python 3.10 has not
-    """What a drawing is taken for."""
+class RejectReason(str, Enum):  # not StrEnum, which Ubuntu 22.04's Python 3.10 has not
+    """Why no network is asked about a drawing; NONE if one is."""
 
-    DIGIT = "digit"
-    NOTHING = "nothing drawn"
+    NONE = "digit"
+    NOTHING_DRAWN = "nothing drawn"
     TOO_SMALL = "too small"
     NOT_ONE_DIGIT = "not a single digit"
 
     __str__ = str.__str__
 
 
-def judge(picture: np.ndarray) -> Verdict:
-    """A prepared picture, (28, 28) with ink, is DIGIT or NOT_ONE_DIGIT."""
+def screen(picture: np.ndarray) -> RejectReason:
+    """Of a prepared picture, (28, 28) with ink: NONE or NOT_ONE_DIGIT."""
     inked = picture > INKED
     begins = (lines & np.diff(lines, axis=1, prepend=False) for lines in (inked, inked.T))
     crossings = sum(map(np.count_nonzero, begins))
@@ -51,12 +51,12 @@ def judge(picture: np.ndarray) -> Verdict:
     busy = 30 * ends + 40 * holes + crossings + np.count_nonzero(inked) > BUSY
     height, width = _box(inked)[2:]
     if is_solid(picture) or busy or width > FLAT * height or _side_by_side(inked):
-        return Verdict.NOT_ONE_DIGIT
-    return Verdict.DIGIT
+        return RejectReason.NOT_ONE_DIGIT
+    return RejectReason.NONE
 
 
 def is_solid(picture: np.ndarray) -> bool:
-    """A blot: more of the box is inked than in any digit."""
+    """A blot: more pixels are inked than in any digit."""
     return np.count_nonzero(picture > INKED) > SOLID
 
 
