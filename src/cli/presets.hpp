@@ -8,8 +8,8 @@
 
 namespace nn::cli {
 
-// "plain" and what else there is, for every MNIST program.
-std::vector<std::string> preset_names();
+// Of a program: "plain" and what else there is.
+std::vector<std::string> preset_names(const std::string& program);
 
 // The settings of a program's preset, as in a --config file; none of "plain".
 Settings preset(const std::string& program, const std::string& name);

@@ -297,7 +297,7 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
   app.flag("--no-fusions", o.no_fusions, "train layer by layer, without the faster fusions of several");
   app.group("Training");
   app.word("--preset", o.preset, "options for a purpose; --save-config - shows them, those given here win",
-           preset_names());
+           preset_names(app.name()));
   app.number("--epochs", o.training.epochs, "passes over the training images", 1, 1'000'000);
   app.number("--batch-size", o.training.batch_size, "images per step", 1, 65'536);
   app.number("--lr", o.training.learning_rate,
