@@ -61,6 +61,14 @@ def test_what_is_given_wins_then_the_configuration_then_the_preset(build: Path, 
     assert settings("mnist_mlp", "--preset", "fast", "--preset", "plain", cwd=tmp_path) == plain
 
 
+def test_options_of_the_network_beside_a_preset_with_layers(build: Path, tmp_path: Path) -> None:
+    preset = settings("mnist_cnn", "--preset", "fast", cwd=tmp_path)
+    rest = {name: value for name, value in preset.items() if name != "layers"}
+    assert "layers" in preset and not set(NETWORK["mnist_cnn"]) & preset.keys()
+    found = settings("mnist_cnn", "--preset", "fast", "--filters", "4", cwd=tmp_path)
+    assert found == {"filters": 4, "kernel": 3, **rest}
+
+
 @pytest.mark.parametrize("preset", ["plain", "fast"])
 def test_a_network_given_beside_a_preset(preset: str, build: Path, tmp_path: Path) -> None:
     """Replaces the preset's; what else the preset says stays."""
