@@ -31,7 +31,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def pictures(digits: tuple[np.ndarray, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first test digit, a 7, as PNG files of every kind, and pictures that are no digit."""
+    """The first test digit, a 7, as PNG files of every kind, and pictures of non-digits."""
     folder = tmp_path_factory.mktemp("pictures")
     seven = Image.fromarray(digits[0][0])
     paper = Image.eval(seven.resize((140, 140), Image.Resampling.BICUBIC), lambda p: 255 - p)
@@ -111,12 +111,12 @@ def test_says_what_the_python_tool_says(runs: dict[str, Run], pictures: Path) ->
     assert done.stdout.split(" (")[0] == said[0].split(" (")[0]
 
 
-def test_no_digit(runs: dict[str, Run], pictures: Path) -> None:
-    verdicts = {"blank.png": "nothing drawn", "speck.png": "too small", "two.png": "not a single digit"}
-    done = predict("mnist_cnn", runs["mnist_cnn"].model, *verdicts, cwd=pictures)
-    assert done.stdout.splitlines() == [f"{name}: {verdict}" for name, verdict in verdicts.items()]
-    for result in objects(predict("mnist_cnn", runs["mnist_cnn"].model, *verdicts, "--json", cwd=pictures)):
-        assert result["verdict"] == verdicts[result["picture"]]
+def test_non_digits(runs: dict[str, Run], pictures: Path) -> None:
+    reasons = {"blank.png": "nothing drawn", "speck.png": "too small", "two.png": "not a single digit"}
+    done = predict("mnist_cnn", runs["mnist_cnn"].model, *reasons, cwd=pictures)
+    assert done.stdout.splitlines() == [f"{name}: {reason}" for name, reason in reasons.items()]
+    for result in objects(predict("mnist_cnn", runs["mnist_cnn"].model, *reasons, "--json", cwd=pictures)):
+        assert result["verdict"] == reasons[result["picture"]]
         assert result["class"] is result["name"] is result["confidence"] is None and result["top"] == []
 
 
@@ -130,7 +130,7 @@ def test_threshold(runs: dict[str, Run], pictures: Path) -> None:
 
 
 def test_many_pictures(runs: dict[str, Run], digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
-    """In their order, whatever the threads; few real digits are refused, even after a single epoch."""
+    """In their order, whatever the threads; few real digits are rejected, even after a single epoch."""
     names = [f"{i:03}.png" for i in range(1000)]
     for name, digit in zip(names, digits[0], strict=False):
         Image.fromarray(digit).save(tmp_path / name)
