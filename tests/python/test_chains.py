@@ -17,8 +17,9 @@ NETWORKS = {
     "transformer": "patches 4 16, position learned, repeat 2 (residual(layer-norm, attention 4 projection), "
     "residual(layer-norm, dense 24, gelu, dense 16)), layer-norm, mean, dense 10",
     "everything": "conv 6 3x3 stride 1, batch-norm, relu, max-pool 2, conv 8 2x2 valid, leaky-relu, avg-pool 2, "
-    "scale-shift, residual(conv 8 3x3, layer-norm, tanh, dropout 0.2), patches 3 16, position sinusoidal, attention 2, "
-    "residual(attention 4 projection), residual(layer-norm, dense 20, gelu, dense 16), sigmoid, mean, flatten, dense 10",
+    "scale-shift, residual(conv 8 3x3, layer-norm, tanh, dropout 0.2), patches 3 16, position sinusoidal, "
+    "attention 2, residual(attention 4 projection), residual(layer-norm, dense 20, gelu, dense 16), sigmoid, mean, "
+    "flatten, dense 10",
 }
 every_network = pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
 
