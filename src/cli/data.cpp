@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
@@ -99,8 +100,9 @@ std::vector<NamedFile> files_of(const DataSource& source) {
   return all;
 }
 
-TrainedModel load_trained_model(const std::string& path, const std::string& program,
-                                const std::string& class_names) {
+namespace {
+
+TrainedModel load_one(const std::string& path, const std::string& program, const std::string& class_names) {
   std::error_code reason;  // if it is there and cannot be read, load_model() says why
   if (std::filesystem::status(path, reason).type() == std::filesystem::file_type::not_found) {
     throw Error(path,
@@ -127,7 +129,51 @@ TrainedModel load_trained_model(const std::string& path, const std::string& prog
   const auto options = metadata.find("options");
   const nlohmann::json json = options == metadata.end() ? nlohmann::json() : parse_json(options->second);
   const bool transpose = json.is_object() && json.value("transpose", nlohmann::json()) == true;
-  return {path, std::move(network), std::move(names), transpose};
+  TrainedModel model{{path}, {}, std::move(names), transpose};
+  model.networks.push_back(std::move(network));
+  return model;
+}
+
+// Whether they have as many classes, and there are images that both take.
+bool go_together(const Network& a, const Network& b) {
+  const Shape &x = a.input_shape(), &y = b.input_shape();
+  const bool same_images = x.is_image() && y.is_image() ? x == y : x.size() == y.size();
+  return same_images && a.classes() == b.classes();
+}
+
+std::string brief(const Network& network, bool transpose) {
+  return std::to_string(network.classes()) + " classes for " + network.pixels_text() +
+         (transpose ? ", transposed" : "");
+}
+
+}  // namespace
+
+bool TrainedModel::takes(std::size_t rows, std::size_t cols) const {
+  return std::ranges::all_of(networks, [&](const Network& network) { return network.takes(rows, cols); });
+}
+
+std::string TrainedModel::pixels_text() const {
+  const auto found =
+      std::ranges::find_if(networks, [](const Network& n) { return n.input_shape().is_image(); });
+  return (found == networks.end() ? networks.front() : *found).pixels_text();
+}
+
+TrainedModel load_trained_model(const std::vector<std::string>& paths, const std::string& program,
+                                const std::string& class_names) {
+  TrainedModel all = load_one(paths.front(), program, class_names);
+  for (const std::string& path : std::span(paths).subspan(1)) {
+    TrainedModel other = load_one(path, program, class_names);
+    Network& network = other.networks.front();
+    for (std::size_t i = 0; i < all.networks.size(); ++i) {
+      const Network& earlier = all.networks[i];
+      if (other.transpose == all.transpose && go_together(network, earlier)) continue;
+      throw Error(path, brief(network, other.transpose) + ", expected " + brief(earlier, all.transpose) +
+                            ", as " + all.paths[i] + " has");
+    }
+    all.paths.push_back(path);
+    all.networks.push_back(std::move(network));
+  }
+  return all;
 }
 
 Error not_finite(const std::string& path) {

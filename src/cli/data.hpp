@@ -7,6 +7,7 @@
 
 #include "cli/options.hpp"
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 #include "nn/data/augment.hpp"
 #include "nn/data/dataset.hpp"
 #include "nn/network.hpp"
@@ -44,17 +45,24 @@ std::string place_of(const DataSource& source);
 // All files that may be read.
 std::vector<NamedFile> files_of(const DataSource& source);
 
+// A model, or several that take the same images and have the same classes: an ensemble.
 struct TrainedModel {
-  std::string path;
-  Network network;
-  std::vector<std::string> class_names;
+  std::vector<std::string> paths;
+  std::vector<Network> networks;
+  std::vector<std::string> class_names;  // the first one's
   bool transpose;  // it was trained with --transpose, and so sees images with rows and columns swapped
+
+  std::size_t classes() const { return networks.front().classes(); }
+  bool takes(std::size_t rows, std::size_t cols) const;
+  std::string pixels_text() const;  // of images that all of them take
+  std::string name() const { return join(paths, ","); }
 };
 
 // As load_model(); if there is no file, the Error says how `program` makes it. The classes are called as its
 // file says, else "0", "1", ...; the file `class_names` (may be "") has other names, except for a class of
-// outliers. Throws Error, too, if either is not a name for each class.
-TrainedModel load_trained_model(const std::string& path, const std::string& program,
+// outliers. Throws Error, too, if either is not a name for each class, or if models differ in their images or
+// classes.
+TrainedModel load_trained_model(const std::vector<std::string>& paths, const std::string& program,
                                 const std::string& class_names);
 
 // Of a model with finite weights that are yet too large.

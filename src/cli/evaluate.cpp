@@ -1,7 +1,7 @@
-// PROGRAM evaluate MODEL: how good a trained model is, and where it is wrong. A page to read, or one JSON
+// PROGRAM evaluate MODEL...: how good a trained model is, and where it is wrong. A page to read, or one JSON
 // object:
 //
-//   model, network (as in a model file), data, split
+//   models, networks (lists, as in a model file), data, split
 //   images, correct, accuracy, accuracy_interval [low, high] of 95 %, loss, calibration_error
 //   classes    a list: name, images, precision, recall, f1; null where there is nothing to take a share of
 //   confusion  a list for each true class: how often it was taken for each class
@@ -31,7 +31,8 @@ namespace nn::cli {
 namespace {
 
 struct EvaluateCommand {
-  std::string program, model{};
+  std::string program;
+  std::vector<std::string> models{};
   Part part = Part::test;
   DataSource source{};
   std::size_t mistakes = 10, threads = 1;
@@ -50,7 +51,7 @@ double accuracy(const Predictions& found, const Confusion& confusion) {
 
 std::string to_json(const EvaluateCommand& o, const TrainedModel& model, const Predictions& found) {
   using Json = nlohmann::ordered_json;
-  const Confusion confusion(found, model.network.classes());
+  const Confusion confusion(found, model.classes());
   const Interval interval = wilson_interval(confusion.correct(), found.size());
   Json classes = Json::array(), rows = Json::array(), mistakes = Json::array();
   for (std::size_t c = 0; c < confusion.classes(); ++c) {
@@ -68,8 +69,10 @@ std::string to_json(const EvaluateCommand& o, const TrainedModel& model, const P
     mistakes.push_back(
         {{"image", i}, {"true", p.label}, {"predicted", p.predicted}, {"confidence", p.confidence}});
   }
-  const Json all{{"model", model.path},
-                 {"network", model.network.json()},
+  Json networks = Json::array();
+  for (const Network& network : model.networks) networks.emplace_back(network.json());
+  const Json all{{"models", model.paths},
+                 {"networks", std::move(networks)},
                  {"data", place_of(o.source)},
                  {"split", name_of(o.part)},
                  {"images", found.size()},
@@ -106,7 +109,7 @@ std::string percent(double share) {
 }
 
 std::string to_text(const EvaluateCommand& o, const TrainedModel& model, const Predictions& found) {
-  const Confusion confusion(found, model.network.classes());
+  const Confusion confusion(found, model.classes());
   const Interval interval = wilson_interval(confusion.correct(), found.size());
   const std::vector<std::string>& names = model.class_names;
   std::size_t widest = 5, largest = 1;  // of a name; of a number
@@ -152,19 +155,19 @@ std::string to_text(const EvaluateCommand& o, const TrainedModel& model, const P
 
 // Throws Error if the model does not take images of this size or does not know the classes.
 void check_fits(const TrainedModel& model, const Dataset& data) {
-  const std::size_t rows = data.images.rows, cols = data.images.cols, classes = model.network.classes();
-  if (!model.network.takes(rows, cols)) {
+  const std::size_t rows = data.images.rows, cols = data.images.cols, classes = model.classes();
+  if (!model.takes(rows, cols)) {
     throw Error(data.images.source, "images of " + std::to_string(rows) + " x " + std::to_string(cols) +
-                                        " pixels, expected " + model.network.pixels_text() + ", as " +
-                                        model.path + " takes");
+                                        " pixels, expected " + model.pixels_text() + ", as " + model.name() +
+                                        " takes");
   }
   if (classes > 256) {
-    throw Error(model.path, std::to_string(classes) + " classes, expected at most 256, as labels have");
+    throw Error(model.name(), std::to_string(classes) + " classes, expected at most 256, as labels have");
   }
   const std::uint8_t largest = *std::ranges::max_element(data.labels.labels());
   if (largest >= classes) {
     throw Error(data.labels.source, "label " + std::to_string(largest) + ", expected 0 to " +
-                                        std::to_string(classes - 1) + ", the classes of " + model.path +
+                                        std::to_string(classes - 1) + ", the classes of " + model.name() +
                                         "; --data-dir or --data names the images that it was made for");
   }
 }
@@ -175,12 +178,12 @@ int run_evaluate(const Options& command, const EvaluateCommand& o) {
   if (command.is_given(other)) {
     wrong_usage(other, std::string("found with --split ") + name_of(o.part) + ", expected " + limit);
   }
-  TrainedModel model = load_trained_model(o.model, o.program, o.source.class_names);
+  TrainedModel model = load_trained_model(o.models, o.program, o.source.class_names);
   const Dataset data = load_part(o.source, o.part, model.transpose);
   check_fits(model, data);
   ThreadTeam team(o.threads);
-  const Predictions found = predictions(model.network, data, team);
-  if (!std::isfinite(mean_loss(found))) throw not_finite(model.path);
+  const Predictions found = predictions(model.networks, data, team);
+  if (!std::isfinite(mean_loss(found))) throw not_finite(model.name());
   std::fputs((o.json ? to_json(o, model, found) : to_text(o, model, found)).c_str(), stdout);
   return kDone;
 }
@@ -188,11 +191,13 @@ int run_evaluate(const Options& command, const EvaluateCommand& o) {
 }  // namespace
 
 void add_evaluate(Options& app) {
-  Options& command = app.command("evaluate", "measure a trained model on labelled images");
+  Options& command = app.command("evaluate", "measure trained models on labelled images");
   const auto options = std::make_shared<EvaluateCommand>();
   options->program = app.name();
   command.group("Options");
-  command.argument("MODEL", options->model, "model file, .bin or .safetensors, of any of the programs");
+  command.arguments("MODEL", options->models,
+                    "model file, .bin or .safetensors, of any of the programs; several are an ensemble, the "
+                    "mean of whose probabilities counts");
   command.choice<Part>("--split", options->part, "which images",
                        {{"test", Part::test}, {"train", Part::train}});
   add_data_options(command, options->source, {.class_names = true, .train = true, .test = true});

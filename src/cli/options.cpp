@@ -303,7 +303,8 @@ void Options::argument(const std::string& name, std::string& value, const std::s
 }
 
 void Options::arguments(const std::string& name, std::vector<std::string>& values, const std::string& what) {
-  app_->add_option(name, values, what)->required()->take_all()->type_name("");
+  const auto check = [](const std::string& text) { return text.empty() ? refusal(text, "a path") : ""; };
+  app_->add_option(name, values, what)->required()->take_all()->type_name("")->check(check);
 }
 
 void Options::word(const std::string& name, std::string& value, const std::string& what,

@@ -1,11 +1,13 @@
-// PROGRAM predict MODEL IMAGE...: what a trained model sees in pictures.
+// PROGRAM predict MODEL[,MODEL...] IMAGE...: what a trained model, or several, see in pictures.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -17,6 +19,7 @@
 #include "nn/data/class_names.hpp"
 #include "nn/files/json.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
+#include "nn/training/evaluate.hpp"
 
 namespace nn::cli {
 
@@ -48,11 +51,11 @@ struct Reading {
 // Pictures can be prepared for networks that take 28x28.
 Reading read(NamedPictures& source, const std::string& name, const TrainedModel& model, bool raw) {
   try {
-    const bool as_it_is = raw || !model.network.takes(kDigitSide, kDigitSide);
+    const bool as_it_is = raw || !model.takes(kDigitSide, kDigitSide);
     NetworkPicture picture = source.read(name, as_it_is);
-    if (model.network.takes(picture.rows, picture.cols)) return {.picture = std::move(picture)};
+    if (model.takes(picture.rows, picture.cols)) return {.picture = std::move(picture)};
     return {.error = name + ": " + std::to_string(picture.rows) + " x " + std::to_string(picture.cols) +
-                     " pixels, expected " + model.network.pixels_text() + ", as " + model.path + " takes"};
+                     " pixels, expected " + model.pixels_text() + ", as " + model.name() + " takes"};
   } catch (const Error& error) {
     return {.error = error.what()};
   } catch (const std::bad_alloc&) {
@@ -62,12 +65,13 @@ Reading read(NamedPictures& source, const std::string& name, const TrainedModel&
   }
 }
 
-// `logits`: none if the network was not asked.
-Recognition recognition(const std::string& name, RejectReason reject, std::span<const float> logits,
+// `log_p`: of the classes' probabilities, none if the network was not asked.
+Recognition recognition(const std::string& name, RejectReason reject, std::span<const float> log_p,
                         const TrainedModel& model, double threshold) {
-  if (logits.empty()) return {name, nn::to_text(reject)};
-  std::vector<float> p(logits.begin(), logits.end());
-  if (!std::isfinite(softmax(p))) throw not_finite(model.path);
+  if (log_p.empty()) return {name, nn::to_text(reject)};
+  std::vector<float> p;
+  for (const float v : log_p) p.push_back(std::exp(v));
+  if (!finite(std::span<const float>(p))) throw not_finite(model.name());
   const bool knows_outliers = has_outlier_class(model.class_names);
   const std::vector<Candidate> top = top_three(std::span(p).first(p.size() - knows_outliers));
   if (knows_outliers && argmax(p) == p.size() - 1) {
@@ -87,9 +91,23 @@ void print(const Recognition& result, const NetworkPicture& picture, const Predi
   }
 }
 
+// Those between the commas, unless there is a file of the whole name.
+std::vector<std::string> model_paths(const std::string& text) {
+  std::error_code unknown;
+  if (std::filesystem::exists(text, unknown)) return {text};
+  std::vector<std::string> paths;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    paths.push_back(text.substr(begin, end - begin));
+    if (paths.back().empty()) wrong_usage("MODEL", refusal(text, "paths with a comma between them"));
+    begin = end + 1;
+  }
+  return paths;
+}
+
 // A batch of pictures at a time is in memory.
 int run_predict(const PredictCommand& o) {
-  TrainedModel model = load_trained_model(o.model, o.program, o.class_names);
+  TrainedModel model = load_trained_model(model_paths(o.model), o.program, o.class_names);
   constexpr std::size_t worth_a_thread = 16;  // pictures
   ThreadTeam team(std::min(o.threads, (o.images.size() + worth_a_thread - 1) / worth_a_thread));
   constexpr std::size_t batch_size = 64;
@@ -106,17 +124,18 @@ int run_predict(const PredictCommand& o) {
     for (const Reading& r : std::span(readings).first(names.size())) {
       if (r.is_digit()) pixels.insert(pixels.end(), r.picture.pixels.begin(), r.picture.pixels.end());
     }
-    std::span<const float> logits;
+    std::vector<float> log_p;
     if (!pixels.empty()) {
-      const std::size_t count = pixels.size() / model.network.pixels();
-      logits = model.network.forward({.size = count, .pixels = pixels, .labels = {}}, {team});
+      const std::size_t count = pixels.size() / model.networks.front().pixels();
+      log_p = log_probabilities(model.networks, {.size = count, .pixels = pixels, .labels = {}}, team);
     }
+    std::span<const float> rest = log_p;
     for (std::size_t i = 0; i < names.size(); ++i) {
       const Reading& r = readings[i];
-      const std::span<const float> z = logits.first(r.is_digit() ? model.network.classes() : 0);
-      logits = logits.subspan(z.size());
+      const std::span<const float> of_image = rest.first(r.is_digit() ? model.classes() : 0);
+      rest = rest.subspan(of_image.size());
       if (r.error.empty()) {
-        print(recognition(names[i], r.picture.reject, z, model, o.threshold), r.picture, o,
+        print(recognition(names[i], r.picture.reject, of_image, model, o.threshold), r.picture, o,
               model.class_names);
       } else {
         status = complain(o.program, r.error, kFailed);
@@ -133,7 +152,9 @@ void add_predict(Options& app) {
   const auto options = std::make_shared<PredictCommand>();
   options->program = app.name();
   command.group("Options");
-  command.argument("MODEL", options->model, "model file, .bin or .safetensors, of any of the programs");
+  command.argument("MODEL", options->model,
+                   "model file, .bin or .safetensors, of any of the programs; several, with commas between "
+                   "them, are an ensemble, the mean of whose probabilities counts");
   command.arguments("IMAGE", options->images,
                     "PNG files, - for one on standard input, or IDXFILE:INDEX for an image of an IDX file");
   command.number("--threshold", options->threshold, "'not sure' below this confidence", 0, 1);

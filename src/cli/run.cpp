@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/presets.hpp"
 #include "cli/progress.hpp"
 #include "cli/settings.hpp"
 #include "nn/core/error.hpp"
@@ -20,6 +21,7 @@
 #include "nn/data/split.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "nn/files/bin_files.hpp"
+#include "nn/files/json.hpp"
 #include "nn/files/model_files.hpp"
 #include "nn/training/checkpoint.hpp"
 #include "nn/training/checkpoint_folder.hpp"
@@ -39,6 +41,8 @@ struct RunOptions::Settled {
 };
 
 namespace {
+
+constexpr double kAdamRate = 0.001;  // the learning rate of adam and adamw, unless it is given
 
 // As std::printf, unless --quiet.
 template <class... Args>
@@ -61,7 +65,8 @@ void add_optimizer(Options& app, OptimizerOptions& o) {
   app.number("--beta1", o.beta1, "of adam: decay of the mean gradient", 0, 0.9999);
   app.number("--beta2", o.beta2, "of adam: decay of the mean square", 0, 0.999999);
   app.number("--epsilon", o.epsilon, "of adam", 1e-30, 1);
-  app.number("--weight-decay", o.weight_decay, "weight decay: how fast parameters shrink towards 0", 0, 10);
+  app.number("--weight-decay", o.weight_decay,
+             "weight decay: how fast parameters shrink towards 0; of adamw: all but biases and norms", 0, 10);
   app.number("--clip-norm", o.clip_norm, "gradient clipping norm, 0 for no clipping", 0, 1e9);
 }
 
@@ -118,6 +123,7 @@ void check_apart_from_checkpoints(const std::vector<NamedFile>& files, const std
 void check_files(const RunOptions& o, const std::string& output) {
   std::vector<NamedFile> read = files_of(o.data);
   read.push_back({"--config", o.config});
+  read.push_back({"--init-from", o.init_from});
   const std::vector<NamedFile> written{
       {"--output", output}, {"--log", o.log}, {"--log-json", o.log_json}, {"--save-config", o.save_config}};
   check_apart_from_checkpoints(read, o.checkpoint_dir);
@@ -145,6 +151,7 @@ void settle(Options& app, RunOptions& o) {
   s.program = app.name();
   const bool output_given = app.is_given("--output");
   if (!o.config.empty()) apply_settings(app, read_settings(o.config), o.config);
+  apply_settings(app, preset(app.name(), o.preset), "--preset " + o.preset);
   if (!o.resume.empty()) {
     s.resumed.emplace(checkpoint_file(o.resume));
     apply_checkpoint(app, *s.resumed);
@@ -154,6 +161,8 @@ void settle(Options& app, RunOptions& o) {
       o.checkpoint_dir = folder.empty() ? "." : folder.string();
     }
   }
+  const bool is_adam = Optimizer(o.training.optimizer).uses_second_moment();
+  if (is_adam && !app.is_given("--lr")) apply_settings(app, {{"lr", kAdamRate}}, "--optimizer");
   s.is_default_output = !output_given && o.output == app.default_of("--output");
   s.settings = settings_of(app);
   s.settings["seed"] = o.seed;
@@ -176,7 +185,7 @@ void settle(Options& app, RunOptions& o) {
     o.log = (std::filesystem::path("logs") / std::filesystem::path(o.output).stem()).string() + ".txt";
   }
   o.settled = settled;
-  if (o.show_network) {
+  if (o.show_network || o.save_config == "-") {
     o.quiet = true;
     return;
   }
@@ -185,7 +194,7 @@ void settle(Options& app, RunOptions& o) {
   for (const std::string& log : {o.log, o.log_json}) {
     if (!log.empty()) check_writable(log);
   }
-  if (!o.save_config.empty()) write_atomically(o.save_config, o.settled->settings.dump(2) + "\n");
+  if (!o.save_config.empty()) write_atomically(o.save_config, json_text(o.settled->settings, 2) + "\n");
 }
 
 // How many of `images` training images --validation holds out. Throws Error if that is none or all.
@@ -199,7 +208,7 @@ std::size_t held_out(double validation, std::size_t images) {
   return held_out;
 }
 
-// A model file's metadata. No time and no place: the same run gives the same bytes.
+// A model file's metadata. No time, and no place but --init-from's: the same run gives the same bytes.
 std::map<std::string, std::string> metadata_of_model(const RunOptions& o, const RunData& data,
                                                      const TrainingState& state) {
   Settings options = Settings::object();
@@ -209,10 +218,10 @@ std::map<std::string, std::string> metadata_of_model(const RunOptions& o, const 
   std::vector<double> losses;
   for (const EpochReport& report : state.log) losses.push_back(report.loss);
   std::map<std::string, std::string> all{{"program", o.settled->program},
-                                         {"options", options.dump()},
+                                         {"options", json_text(options)},
                                          {"epoch", std::to_string(state.epoch)},
-                                         {"losses", nlohmann::json(losses).dump()}};
-  if (!data.class_names.empty()) all["class_names"] = nlohmann::json(data.class_names).dump();
+                                         {"losses", json_text(nlohmann::json(losses))}};
+  if (!data.class_names.empty()) all["class_names"] = json_text(nlohmann::json(data.class_names));
   return all;
 }
 
@@ -223,7 +232,7 @@ void save_checkpoint(const std::string& path, const RunOptions& o, const Network
   options.erase("threads");
   options.erase("quiet");
   std::map<std::string, std::string> metadata = metadata_of_model(o, data, run.state);
-  metadata["options"] = options.dump();
+  metadata["options"] = json_text(options);
   metadata["log_json"] = run.json_log.text();
   metadata["images_crc32"] = std::to_string(crc32(data.train));
   nn::save_checkpoint(path, network, run.state, metadata);
@@ -243,19 +252,62 @@ void resume(const RunOptions& o, Network& network, const RunData& data, Training
       state.batch);
 }
 
+// The network of --init-from with its weights, but those of the last layer if the data have other classes.
+Network trained_network(const RunOptions& o, const RunData& data, SimpleRng& rng) {
+  // A run that goes on has all of it in its checkpoint.
+  const bool goes_on = o.settled->resumed.has_value();
+  const std::string path = goes_on ? o.settled->resumed_path() : o.init_from;
+  const Network trained = goes_on ? read_network(*o.settled->resumed) : load_model(path);
+  const std::size_t rows = data.train.images.rows, cols = data.train.images.cols;
+  if (!trained.takes(rows, cols)) {
+    throw Error(path, "takes " + trained.pixels_text() + ", expected " + std::to_string(rows) + " x " +
+                          std::to_string(cols) + ", as the images have");
+  }
+  nlohmann::json json = trained.json();
+  const bool has_other_classes = trained.classes() != data.train.classes;
+  nlohmann::json& last = json["layers"].back();
+  if (has_other_classes && last["layer"] == "dense") last["units"] = data.train.classes;
+  Network network = network_of_json(json, path).build(rng, o.init);
+  if (goes_on) return network;
+  std::size_t kept = 0;
+  const std::vector<Tensor*> from = trained.state(), to = network.state();
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (from[i]->shape != to[i]->shape) continue;
+    to[i]->value = from[i]->value;
+    ++kept;
+  }
+  say(o, "weights: %zu of %zu tensors from %s%s\n", kept, to.size(), path.c_str(),
+      has_other_classes ? "; the last layer starts from scratch, for other classes" : "");
+  return network;
+}
+
 }  // namespace
 
 void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>& replaced) {
   app.group("Network");
   app.text("--layers", o.layers, "layers of the network, as in \"conv 16 3x3, relu, max-pool 2, dense 10\"");
-  for (const std::string& option : replaced) app.exclude("--layers", option);
+  app.path("--init-from", o.init_from, "model file whose network and weights training starts from [none]");
+  app.exclude("--init-from", "--layers");
+  for (const std::string& option : replaced) {
+    app.exclude("--layers", option);
+    app.exclude("--init-from", option);
+  }
   app.choice<Init>("--init", o.init, "how weights start", {kInitNames.begin(), kInitNames.end()});
   app.flag("--show-network", o.show_network, "print the network, a line a layer, and exit");
   app.flag("--no-fusions", o.no_fusions, "train layer by layer, without the faster fusions of several");
   app.group("Training");
+  app.word("--preset", o.preset, "options for a purpose; --save-config - shows them, those given here win",
+           preset_names(app.name()));
   app.number("--epochs", o.training.epochs, "passes over the training images", 1, 1'000'000);
   app.number("--batch-size", o.training.batch_size, "images per step", 1, 65'536);
-  app.number("--lr", o.training.learning_rate, "learning rate", 1e-12, 1e6);
+  app.number("--lr", o.training.learning_rate,
+             "learning rate, " + number_text(kAdamRate) + " by default with adam and adamw", 1e-12, 1e6);
+  app.number("--label-smoothing", o.training.label_smoothing,
+             "share of a label's probability that all classes get", 0, 0.99);
+  app.number("--ema", o.training.average_decay,
+             "exponential moving average of the weights, which is what is tested and saved: its decay at a "
+             "step, 0 for none",
+             0, 0.999999);
   add_optimizer(app, o.training.optimizer);
   add_schedule(app, o.training.schedule);
   add_validation(app, o);
@@ -280,7 +332,7 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
   app.number("--checkpoint-keep", o.checkpoint_keep, "epochs whose checkpoints are kept", 1, 1'000'000);
   app.path("--resume", o.resume, "checkpoint to go on from, or a folder with the latest one");
   app.path("--config", o.config, "JSON file with options; those given here win");
-  app.path("--save-config", o.save_config, "JSON file to write all options to");
+  app.path("--save-config", o.save_config, "JSON file to write all options to, - to print them and exit");
   app.flag("--quiet", o.quiet, "print the test accuracy only");
 }
 
@@ -290,7 +342,9 @@ int run(Options& app, RunOptions& options, int argc, char** argv, const std::fun
   add_augment_command(app);
   return app.run(argc, argv, [&] {
     settle(app, options);
-    return body();
+    if (options.save_config != "-") return body();
+    std::printf("%s\n", options.settled->settings.dump(2).c_str());
+    return kDone;
   });
 }
 
@@ -318,13 +372,15 @@ RunData load_data(const RunOptions& o) {
 Network make_network(const RunOptions& o, const std::string& layers, const RunData& data, SimpleRng& rng) {
   const bool is_given = !o.layers.empty();
   const Shape images{data.train.images.rows, data.train.images.cols, 1};
-  Network network = parse_network(is_given ? o.layers : layers, images, is_given ? "--layers" : "network")
-                        .build(rng, o.init);
+  Network network = !o.init_from.empty() ? trained_network(o, data, rng)
+                                         : parse_network(is_given ? o.layers : layers, images,
+                                                         is_given ? "--layers" : "network")
+                                               .build(rng, o.init);
   if (network.classes() != data.train.classes) {
-    throw Error("--layers", "the last layer makes " + std::to_string(network.classes()) +
-                                " numbers, expected " + std::to_string(data.train.classes) +
-                                ", one for each class" +
-                                (o.outliers > 0 ? ", of which --outliers adds one" : ""));
+    throw Error(o.init_from.empty() ? "--layers" : o.init_from,
+                "the last layer makes " + std::to_string(network.classes()) + " numbers, expected " +
+                    std::to_string(data.train.classes) + ", one for each class" +
+                    (o.outliers > 0 ? ", of which --outliers adds one" : ""));
   }
   network.use_fusions(!o.no_fusions);
   const TrainingOptions& t = o.training;
@@ -393,9 +449,13 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
   try {
     run.outcome = train(network, training, o.training, run.state, team, observer);
     progress.close_line();
-    if (run.outcome == Outcome::interrupted && checkpoints) save(checkpoints->latest());
+    if (run.outcome == Outcome::interrupted) {
+      if (checkpoints) save(checkpoints->latest());
+      run.state.average.swap(network.state());  // which is tested and saved
+    }
   } catch (const Error&) {  // a log or a checkpoint cannot be written: that does not cost the model
     progress.close_line();
+    run.state.average.swap(network.state());
     const std::size_t bytes = save_model(network, output, metadata_of_model(o, data, run.state));
     say(o, "wrote %s (%zu bytes), the model as it is now\n", output.c_str(), bytes);
     throw;

@@ -24,7 +24,9 @@ namespace nn::cli {
 
 // What the command line says. A program sets its own defaults of some.
 struct RunOptions {
-  std::string layers{};  // of the network, in place of the program's own; "" if not given
+  std::string preset = "plain";  // what the options are that nothing else says (presets.hpp)
+  std::string init_from{};       // model whose network and weights are the start; "" if not given
+  std::string layers{};          // of the network, in place of the program's own; "" if not given
   Init init = Init::xavier;
   bool no_fusions = false, show_network = false;
 
@@ -65,7 +67,8 @@ struct RunData {
 // Throws Error if the data is not there or not whole.
 RunData load_data(const RunOptions& options);
 
-// With --layers that network, else the program's own, both as the text of --layers. Throws Error if it does
+// With --layers that network, else the program's own, both as the text of --layers; with --init-from the
+// trained one, whose last layer starts from scratch if the data have other classes. Throws Error if it does
 // not take the images or does not make a number for each class.
 Network make_network(const RunOptions& options, const std::string& layers, const RunData& data,
                      SimpleRng& rng);

@@ -18,7 +18,7 @@ namespace nn::cli {
 namespace {
 
 bool is_setting(std::string_view name) {
-  constexpr std::array others{"help", "version", "config", "save-config", "resume", "show-network"};
+  constexpr std::array others{"help", "version", "config", "save-config", "resume", "show-network", "preset"};
   return std::ranges::find(others, name) == others.end();
 }
 
@@ -35,10 +35,10 @@ Settings value_of(const CLI::Option& option, const std::string& text) {
   if (is_flag(option)) return text == "true";
   const std::string type = option.get_type_name();
   if (type == "N" || type == "X") {
-    const Settings number = Settings::parse(text, nullptr, false);
+    const Settings number = parse_json<Settings>(text);
     if (number.is_number()) return number;
   }
-  return Settings::parse(json_text(Settings(text)));  // a path may be any bytes, JSON is UTF-8
+  return parse_json<Settings>(json_text(Settings(text)));  // a path may be any bytes, JSON is UTF-8
 }
 
 // In force: given, or else the default.
@@ -103,7 +103,7 @@ void apply_settings(Options& options, const Settings& settings, const std::strin
       throw Error(source,
                   name + ": found " + json_in_brief(value) + ", expected a number, a word, true or false");
     }
-    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const std::string text = value.is_string() ? value.get<std::string>() : json_text(value);
     CLI::Option& option = *options.app().get_option("--" + name);
     if (is_flag(option) != value.is_boolean() || text.find('\0') != text.npos) {
       throw Error(source, name + ": found " + json_in_brief(value) + ", expected " +
@@ -141,7 +141,8 @@ void apply_checkpoint(Options& options, const Safetensors& checkpoint) {
     const bool may_change =
         name == "epochs" || name == "patience" || name == "min-delta" || !affects_weights(name);
     if (may_change || !here.contains(name) || !options.is_given("--" + name) || here[name] == value) continue;
-    differences.push_back("--" + name + " " + value.dump() + " there, " + here[name].dump() + " here");
+    differences.push_back("--" + name + " " + json_text(value) + " there, " + json_text(here[name]) +
+                          " here");
   }
   if (!differences.empty()) {
     throw Error(checkpoint.path(), "is of a run with other options: " + join(differences, "; "));
@@ -164,7 +165,7 @@ Settings read_settings(const std::string& path) {
   const Bytes bytes = read_file(path, kLargestText);
   Settings settings;
   try {
-    settings = Settings::parse(bytes.data(), bytes.data() + bytes.size(), check);
+    settings = parse_json<Settings>({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, check);
   } catch (const nlohmann::json::parse_error& error) {
     refuse("is no JSON at byte " + std::to_string(error.byte));
   } catch (const nlohmann::json::out_of_range&) {

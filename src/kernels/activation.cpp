@@ -8,6 +8,7 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "kernels/vectors.hpp"
 #include "nn/layers/activation.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,16 +17,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Calls f(tag, first element of a vector in m, the same in n) for all elements of two matrices of one shape.
 template <class M, class F>
-HWY_ATTR HWY_INLINE void for_vectors(M m, Matrix n, F f) {
+HWY_ATTR HWY_INLINE void for_elements(M m, Matrix n, F f) {
   assert(m.rows == n.rows && m.cols == n.cols);
-  const hn::ScalableTag<float> full;
-  const hn::CappedTag<float, 1> single;
   for (std::size_t r = 0; r < m.rows; ++r) {
     auto* m_row = m.data + r * m.stride;
     float* n_row = n.data + r * n.stride;
-    std::size_t c = 0;
-    for (; c + hn::Lanes(full) <= m.cols; c += hn::Lanes(full)) f(full, m_row + c, n_row + c);
-    for (; c < m.cols; ++c) f(single, m_row + c, n_row + c);
+    for_vectors(m.cols, [&](auto d, std::size_t c) HWY_ATTR { f(d, m_row + c, n_row + c); });
   }
 }
 
@@ -37,7 +34,7 @@ HWY_ATTR HWY_INLINE V pass_nan(V v, F f) {
 }
 
 HWY_ATTR void Sigmoid(Matrix x) {
-  for_vectors(x, x, [](auto d, float* at, float*) HWY_ATTR {
+  for_elements(x, x, [](auto d, float* at, float*) HWY_ATTR {
     const auto sigmoid = [d](auto v) HWY_ATTR {
       const auto one = hn::Set(d, 1.0f), limit = hn::Set(d, 88.0f);  // exp(88) is still a float
       return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(v), limit))));
@@ -47,7 +44,7 @@ HWY_ATTR void Sigmoid(Matrix x) {
 }
 
 HWY_ATTR void Tanh(Matrix x) {
-  for_vectors(x, x, [](auto d, float* at, float*) HWY_ATTR {
+  for_elements(x, x, [](auto d, float* at, float*) HWY_ATTR {
     hn::StoreU(pass_nan(hn::LoadU(d, at), [d](auto v) HWY_ATTR { return hn::Tanh(d, v); }), d, at);
   });
 }
@@ -72,14 +69,14 @@ HWY_ATTR HWY_INLINE Normal<V> normal(D d, V x) {
 }
 
 HWY_ATTR void Gelu(Matrix y) {
-  for_vectors(y, y, [](auto d, float* at, float*) HWY_ATTR {
+  for_elements(y, y, [](auto d, float* at, float*) HWY_ATTR {
     const auto gelu = [d](auto v) HWY_ATTR { return hn::Mul(v, normal(d, v).distribution); };
     hn::StoreU(pass_nan(hn::LoadU(d, at), gelu), d, at);
   });
 }
 
 HWY_ATTR void GeluBackward(ConstMatrix x, Matrix dy) {
-  for_vectors(x, dy, [](auto d, const float* x_at, float* dy_at) HWY_ATTR {
+  for_elements(x, dy, [](auto d, const float* x_at, float* dy_at) HWY_ATTR {
     const auto slope = [d](auto v) HWY_ATTR {
       const auto n = normal(d, v);
       return hn::MulAdd(v, n.density, n.distribution);

@@ -15,8 +15,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
+#include "kernels/vectors.hpp"
 #include "nn/fusions/attention_pool.hpp"
 #include "nn/layers/attention.hpp"
 
@@ -105,22 +105,9 @@ HWY_ATTR void SoftmaxRowsBackward(ConstMatrix p, float scale, Matrix dp) {
   }
 }
 
-// Calls f(tag, vectors, column) so that all columns are covered: four vectors at a time, then one, then
-// single floats.
-template <class F>
-HWY_ATTR void for_columns(std::size_t columns, F f) {
-  const hn::ScalableTag<float> full;
-  const hn::CappedTag<float, 1> single;
-  const std::size_t lanes = hn::Lanes(full);
-  std::size_t c = 0;
-  for (; c + 4 * lanes <= columns; c += 4 * lanes) f(full, std::integral_constant<int, 4>(), c);
-  for (; c + lanes <= columns; c += lanes) f(full, std::integral_constant<int, 1>(), c);
-  for (; c < columns; ++c) f(single, std::integral_constant<int, 1>(), c);
-}
-
 HWY_ATTR void ReluMean(Matrix h, float* mean) {
   const float share = 1.0f / static_cast<float>(h.rows);
-  for_columns(h.cols, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
+  for_vector_groups(h.cols, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
     constexpr int kVectors = decltype(vectors)::value;
     const std::size_t lanes = hn::Lanes(d);
     hn::Vec<decltype(d)> sum[kVectors];
@@ -146,7 +133,7 @@ HWY_ATTR void ReluMean(Matrix h, float* mean) {
 HWY_ATTR void ReluMeanBackward(ConstMatrix h, const float* dmean, Matrix dh) {
   const float share = 1.0f / static_cast<float>(h.rows);
   for (std::size_t r = 0; r < h.rows; ++r) {
-    for_columns(h.cols, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
+    for_vector_groups(h.cols, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
 #pragma GCC unroll 4
       for (int v = 0; v < decltype(vectors)::value; ++v, c += hn::Lanes(d)) {
         const auto active = hn::Gt(hn::LoadU(d, h.data + r * h.stride + c), hn::Zero(d));

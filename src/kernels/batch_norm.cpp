@@ -10,24 +10,15 @@
 #include <algorithm>
 #include <cassert>
 
+#include "kernels/vectors.hpp"
 #include "nn/fusions/batch_norm_relu.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Calls f(tag, first channel of a vector) so that all channels are covered.
-template <class F>
-HWY_ATTR HWY_INLINE void for_channels(std::size_t channels, F f) {
-  const hn::ScalableTag<float> full;
-  const hn::CappedTag<float, 1> single;
-  std::size_t c = 0;
-  for (; c + hn::Lanes(full) <= channels; c += hn::Lanes(full)) f(full, c);
-  for (; c < channels; ++c) f(single, c);
-}
-
 HWY_ATTR void Moments(ConstMatrix x, float* mean, float* squares) {
-  for_channels(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
+  for_vectors(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
     auto sum = hn::Zero(d), square = hn::Zero(d);
     for (std::size_t r = 0; r < x.rows; ++r) sum = hn::Add(sum, hn::LoadU(d, x.data + r * x.stride + c));
     const auto center = hn::Mul(sum, hn::Set(d, 1.0f / static_cast<float>(x.rows)));
@@ -44,7 +35,7 @@ HWY_ATTR void Normalize(ConstMatrix x, const ChannelNorm& norm, bool relu, Matri
   for (std::size_t r = 0; r < x.rows; ++r) {
     const float* in = x.data + r * x.stride;
     float* out = y.data + r * y.stride;
-    for_channels(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
+    for_vectors(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
       const auto n =
           hn::Mul(hn::Sub(hn::LoadU(d, in + c), hn::LoadU(d, norm.mean + c)), hn::LoadU(d, norm.scale + c));
       const auto v = hn::MulAdd(n, hn::LoadU(d, norm.w + c), hn::LoadU(d, norm.b + c));
@@ -63,7 +54,7 @@ HWY_ATTR HWY_INLINE hn::Vec<D> PassedGradient(D d, const float* y, const float* 
 
 HWY_ATTR void BackwardSums(ConstMatrix x, const float* y, ConstMatrix dy, const ChannelNorm& norm, float* dw,
                            float* db) {
-  for_channels(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
+  for_vectors(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
     const auto mean = hn::LoadU(d, norm.mean + c);
     auto products = hn::Zero(d), sum = hn::Zero(d);
     for (std::size_t r = 0; r < x.rows; ++r) {
@@ -80,7 +71,7 @@ HWY_ATTR void BackwardSums(ConstMatrix x, const float* y, ConstMatrix dy, const 
 HWY_ATTR void Backward(ConstMatrix x, const float* y, ConstMatrix dy, const ChannelNorm& norm,
                        const float* dw, const float* db, float share, Matrix dx) {
   for (std::size_t r = 0; r < x.rows; ++r) {
-    for_channels(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
+    for_vectors(x.cols, [&](auto d, std::size_t c) HWY_ATTR {
       const std::size_t at = r * x.cols + c;
       const auto scale = hn::LoadU(d, norm.scale + c);
       const auto n = hn::Mul(hn::Sub(hn::LoadU(d, x.data + at), hn::LoadU(d, norm.mean + c)), scale);

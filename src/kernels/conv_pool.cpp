@@ -31,7 +31,7 @@ using Filters = hn::CappedTag<float, PooledMap::kFilterGroup>;
 // Calls f(tag, first element of a vector) so that `size` elements are covered, some perhaps twice: the last
 // vector ends with the last element.
 template <class F>
-HWY_ATTR HWY_INLINE void for_vectors(std::size_t size, F f) {
+HWY_ATTR HWY_INLINE void for_overlapping_vectors(std::size_t size, F f) {
   const hn::ScalableTag<float> full;
   const hn::CappedTag<float, 1> single;
   if (const std::size_t lanes = hn::Lanes(full); size >= lanes) {
@@ -54,7 +54,7 @@ HWY_ATTR void LoadStrips(ConvPool& conv, const Batch& batch, std::size_t row, Po
     const std::uint8_t* image = batch.image(s).data() + (2 * row + begin - pad) * width;
     float* strip = conv.strip(row, s) + begin * strip_width + pad;
     std::uint8_t* active = conv.strip_nonzero(row, s) + pad;
-    for_vectors(width, [&](auto d, std::size_t c) HWY_ATTR {
+    for_overlapping_vectors(width, [&](auto d, std::size_t c) HWY_ATTR {
       const hn::Rebind<std::uint8_t, decltype(d)> d8;
       const hn::Rebind<std::int32_t, decltype(d)> d32;
       auto any = hn::Zero(d8);

@@ -7,6 +7,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/vectors.hpp"
 #include "nn/fusions/vector_max_pool.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,16 +18,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 // windows.
 template <class F>
 HWY_ATTR HWY_INLINE void for_windows(const PoolShape& p, F f) {
-  const hn::ScalableTag<float> full;
-  const hn::CappedTag<float, 1> single;
   const std::size_t C = p.channels;
   std::size_t to = 0;
   for (std::size_t y = 0; y < p.height / p.size; ++y) {
     for (std::size_t x = 0; x < p.width / p.size; ++x, to += C) {
       const std::size_t from = (y * p.width + x) * p.size * C;
-      std::size_t c = 0;
-      for (; c + hn::Lanes(full) <= C; c += hn::Lanes(full)) f(full, to + c, from + c);
-      for (; c < C; ++c) f(single, to + c, from + c);
+      for_vectors(C, [&](auto d, std::size_t c) HWY_ATTR { f(d, to + c, from + c); });
     }
   }
 }

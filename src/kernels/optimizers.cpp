@@ -11,6 +11,7 @@
 
 #include <cassert>
 
+#include "kernels/vectors.hpp"
 #include "nn/training/optimizer.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -70,12 +71,8 @@ HWY_ATTR HWY_INLINE void UpdateVector(D d, const OptimizerStep& s, float* w, con
 
 template <OptimizerKind kKind>
 HWY_ATTR void UpdateAll(const OptimizerStep& s, float* w, const float* g, float* m, float* v, std::size_t n) {
-  const hn::ScalableTag<float> full;
-  const hn::CappedTag<float, 1> single;
-  std::size_t i = 0;
-  for (; i + hn::Lanes(full) <= n; i += hn::Lanes(full))
-    UpdateVector<kKind>(full, s, w + i, g + i, m + i, v + i);
-  for (; i < n; ++i) UpdateVector<kKind>(single, s, w + i, g + i, m + i, v + i);
+  for_vectors(n,
+              [&](auto d, std::size_t i) HWY_ATTR { UpdateVector<kKind>(d, s, w + i, g + i, m + i, v + i); });
 }
 
 HWY_ATTR void Update(const OptimizerStep& s, float* w, const float* g, float* m, float* v, std::size_t n) {

@@ -16,25 +16,13 @@
 #include <bit>
 #include <cstring>
 
+#include "kernels/vectors.hpp"
 #include "nn/data/intensity.hpp"
 #include "nn/fusions/sparse_dense.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Calls f(tag, vectors per step, first column) so that `columns` columns are covered: four vectors at a time,
-// then one, then single floats.
-template <class F>
-HWY_ATTR void for_column_groups(std::size_t columns, F f) {
-  const hn::ScalableTag<float> full;
-  const hn::CappedTag<float, 1> single;
-  const std::size_t lanes = hn::Lanes(full);
-  std::size_t c = 0;
-  for (; c + 4 * lanes <= columns; c += 4 * lanes) f(full, std::integral_constant<int, 4>(), c);
-  for (; c + lanes <= columns; c += lanes) f(full, std::integral_constant<int, 1>(), c);
-  for (; c < columns; ++c) f(single, std::integral_constant<int, 1>(), c);
-}
 
 // V vectors that lie side by side in memory.
 template <class D, int V>
@@ -89,7 +77,7 @@ HWY_ATTR void Forward(const NonzeroPixels& x, ConstMatrix w, const float* b, Mat
                       std::size_t columns) {
   float* sums = tile(x.samples());
   for (std::size_t s = 0; s < x.samples(); ++s) std::copy_n(b + first, columns, &sums[s * kColumnBlock]);
-  for_column_groups(columns, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
+  for_vector_groups(columns, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
     using Vectors = Row<decltype(d), decltype(vectors)::value>;
     for (std::size_t pair = 0; pair < x.pairs(); ++pair) {
       const auto entries = x.entries(pair);
@@ -120,7 +108,7 @@ HWY_ATTR void AddOuter(const NonzeroPixels& x, ConstMatrix dy, float rate, Matri
       scaled[s * kColumnBlock + c] = rate * dy.data[s * dy.stride + first + c];
     }
   }
-  for_column_groups(columns, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
+  for_vector_groups(columns, [&](auto d, auto vectors, std::size_t c) HWY_ATTR {
     using Vectors = Row<decltype(d), decltype(vectors)::value>;
     for (std::size_t pair = 0; pair < x.pairs(); ++pair) {
       const auto entries = x.entries(pair);

@@ -9,20 +9,12 @@
 
 #include <algorithm>
 
+#include "kernels/vectors.hpp"
 #include "nn/fusions/winograd_conv.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nn::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-template <class F>
-HWY_ATTR HWY_INLINE void for_channels(std::size_t channels, F f) {
-  const hn::ScalableTag<float> full;
-  const hn::CappedTag<float, 1> single;
-  std::size_t c = 0;
-  for (; c + hn::Lanes(full) <= channels; c += hn::Lanes(full)) f(full, c);
-  for (; c < channels; ++c) f(single, c);
-}
 
 // v[4 i + j] = (B^T d B)[i][j]      B^T = (1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1)
 HWY_ATTR void Image(const WinogradTiles& t, const float* image, std::size_t row, float* v) {
@@ -30,7 +22,7 @@ HWY_ATTR void Image(const WinogradTiles& t, const float* image, std::size_t row,
   for (std::size_t tile = 0; tile < t.count; ++tile) {
     const float* corner =
         image + (t.first + tile) / t.columns * 2 * row + (t.first + tile) % t.columns * 2 * C;
-    for_channels(C, [&](auto d, std::size_t c) HWY_ATTR {
+    for_vectors(C, [&](auto d, std::size_t c) HWY_ATTR {
       using V = hn::Vec<decltype(d)>;
       V half[4][4];  // B^T d
 #pragma GCC unroll 4
@@ -63,7 +55,7 @@ HWY_ATTR void Result(const WinogradTiles& t, const float* m, const float* b, std
     const std::size_t top = (t.first + tile) / t.columns * 2, left = (t.first + tile) % t.columns * 2;
     float* const corner = y + (top * width + left) * F;
     const bool has_right = left + 1 < width, has_bottom = top + 1 < height;
-    for_channels(F, [&](auto d, std::size_t c) HWY_ATTR {
+    for_vectors(F, [&](auto d, std::size_t c) HWY_ATTR {
       using V = hn::Vec<decltype(d)>;
       const float* const in = m + tile * F + c;
       V top_half[4], bottom_half[4];  // A^T m
@@ -95,7 +87,7 @@ HWY_ATTR void Gradient(const WinogradTiles& t, const float* dy, std::size_t heig
     const std::size_t top = (t.first + tile) / t.columns * 2, left = (t.first + tile) % t.columns * 2;
     const float* const corner = dy + (top * width + left) * F;
     const bool has_right = left + 1 < width, has_bottom = top + 1 < height;
-    for_channels(F, [&](auto d, std::size_t c) HWY_ATTR {
+    for_vectors(F, [&](auto d, std::size_t c) HWY_ATTR {
       using V = hn::Vec<decltype(d)>;
       const V zero = hn::Zero(d), g00 = hn::LoadU(d, corner + c);
       const V g01 = has_right ? hn::LoadU(d, corner + F + c) : zero;

@@ -25,9 +25,12 @@ void save_checkpoint(const std::string& path, const Network& network, const Trai
     if (!t->moment2.empty()) file.tensor("moment2." + t->name, t->shape, t->moment2);
   }
   const std::vector<Tensor*> tensors = network.state();
-  for (std::size_t i = 0; i < state.best_weights.size(); ++i) {
-    file.tensor("best." + tensors[i]->name, tensors[i]->shape, state.best_weights[i]);
-  }
+  const auto add = [&](const std::string& prefix, const std::vector<Floats>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      file.tensor(prefix + tensors[i]->name, tensors[i]->shape, values[i]);
+  };
+  add("average.", state.average.values);
+  add("best.", state.best_weights);
   file.tensor("order", {state.order.size()}, state.order);
 
   nlohmann::ordered_json log = nlohmann::ordered_json::array();
@@ -41,7 +44,7 @@ void save_checkpoint(const std::string& path, const Network& network, const Trai
                                            {"best_epoch", state.best_epoch},
                                            {"best_loss", number_or_null(state.best_loss)},
                                            {"log", log}};
-  file.metadata("training", training.dump());
+  file.metadata("training", json_text(training));
   file.save(path);
 }
 
@@ -134,6 +137,16 @@ void load_checkpoint(const Safetensors& file, Network& network, TrainingState& s
   for (Tensor* t : network.tensors()) {
     if (has_moments && state.optimizer.uses_first_moment()) read("moment1.", *t, t->moment1);
     if (has_moments && state.optimizer.uses_second_moment()) read("moment2.", *t, t->moment2);
+  }
+  state.average.values.clear();
+  for (const Tensor* t : network.state()) {
+    if (!file.tensors().contains("average." + t->name)) continue;
+    read("average.", *t, state.average.values.emplace_back());
+  }
+  const std::size_t averaged = state.average.values.size();
+  if (averaged != 0 && averaged != network.state().size()) {
+    throw Error(file.path(), "has averages of " + std::to_string(averaged) + " tensors, expected all " +
+                                 std::to_string(network.state().size()) + " or none");
   }
   state.best_weights.clear();
   if (state.best_epoch == 0) return;

@@ -1,42 +1,66 @@
 #include "nn/training/evaluate.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "nn/core/tensor.hpp"
 #include "nn/data/batches.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
 
 namespace nn {
 
-std::vector<Prediction> predictions(Network& network, const Dataset& data,
+std::vector<float> log_probabilities(std::span<Network> networks, const Batch& batch, ThreadTeam& team) {
+  const std::size_t K = networks.front().classes();
+  std::vector<float> log_p(batch.size * K), row(K);
+  for (Network& network : networks) {
+    const std::span<const float> logits = network.forward(batch, {team});
+    for (std::size_t s = 0; s < batch.size; ++s) {
+      const std::span<const float> z = logits.subspan(s * K, K);
+      row.assign(z.begin(), z.end());
+      const float log_sum = softmax(row);
+      for (std::size_t k = 0; k < K; ++k) {
+        float& all = log_p[s * K + k];
+        const float one = z[k] - log_sum;
+        // log(exp(all) + exp(one)), without an overflow
+        all = &network == &networks.front() ? one
+                                            : std::max(all, one) + std::log1p(std::exp(-std::abs(all - one)));
+      }
+    }
+  }
+  const float log_networks = std::log(static_cast<float>(networks.size()));
+  for (float& v : log_p) v -= log_networks;
+  return log_p;
+}
+
+std::vector<Prediction> predictions(std::span<Network> networks, const Dataset& data,
                                     std::span<const std::uint32_t> order, ThreadTeam& team) {
   Batches batches(data, order, 64);
   std::vector<Prediction> all;
   all.reserve(order.size());
-  std::vector<float> p(network.classes());
+  const std::size_t K = networks.front().classes();
   for (std::size_t b = 0; b < batches.count(); ++b) {
     const Batch batch = batches.batch(b, team);
-    const std::span<const float> logits = network.forward(batch, {team});
+    const std::vector<float> log_p = log_probabilities(networks, batch, team);
     for (std::size_t s = 0; s < batch.size; ++s) {
-      const std::span<const float> z = logits.subspan(s * p.size(), p.size());
-      const std::size_t predicted = argmax(z);
-      p.assign(z.begin(), z.end());
-      const float log_sum = softmax(p);
+      const auto of_image = std::span(log_p).subspan(s * K, K);
+      const std::size_t predicted = argmax(of_image);
       all.push_back({.label = batch.labels[s],
                      .predicted = predicted,
-                     .confidence = p[predicted],
-                     .loss = log_sum - z[batch.labels[s]]});
+                     .confidence = std::exp(of_image[predicted]),
+                     .loss = -of_image[batch.labels[s]]});
     }
   }
   return all;
 }
 
-std::vector<Prediction> predictions(Network& network, const Dataset& data, ThreadTeam& team) {
-  return predictions(network, data, all_images(data), team);
+std::vector<Prediction> predictions(std::span<Network> networks, const Dataset& data, ThreadTeam& team) {
+  return predictions(networks, data, all_images(data), team);
 }
 
 Evaluation evaluate(Network& network, const Dataset& data, std::span<const std::uint32_t> order,
                     ThreadTeam& team) {
   Evaluation result{.correct = 0, .images = order.size(), .loss = 0};
-  for (const Prediction& p : predictions(network, data, order, team)) {
+  for (const Prediction& p : predictions({&network, 1}, data, order, team)) {
     result.correct += p.predicted == p.label;
     result.loss += static_cast<double>(p.loss);
   }

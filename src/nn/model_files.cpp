@@ -52,7 +52,7 @@ void check_savable(const Network& network, const std::string& path) {
 
 void add_network(SafetensorsWriter& file, const Network& network) {
   file.metadata("format", "nn.model");
-  file.metadata("network", network.json().dump());
+  file.metadata("network", json_text(network.json()));
   for (const Tensor* t : network.state()) file.tensor(t->name, t->shape, t->value);
 }
 

@@ -8,9 +8,13 @@ namespace nn {
 void Optimizer::step(std::span<Tensor* const> tensors, float rate, ThreadTeam& team) {
   ++steps_;
   list_chunks(tensors);
-  const OptimizerStep numbers = numbers_of_step(rate, team);
+  const OptimizerStep weights = numbers_of_step(rate, team);
+  OptimizerStep others = weights;  // biases and norms
+  others.shrink = 1.0f;
   team.parallel_for(chunks_.size(), [&](std::size_t c) {
-    optimizer_update(numbers, *chunks_[c].tensor, chunks_[c].begin, chunks_[c].end);
+    const Chunk& chunk = chunks_[c];
+    const OptimizerStep& numbers = chunk.tensor->shape.size() > 1 ? weights : others;
+    optimizer_update(numbers, *chunk.tensor, chunk.begin, chunk.end);
   });
 }
 

@@ -12,16 +12,21 @@ namespace nn {
 namespace {
 
 // One step: forward, loss, backward, update. Returns the sum of the batch's losses.
-double train_step(Network& network, const Batch& batch, std::span<float> dlogits, Optimizer& optimizer,
-                  double learning_rate, const Pass& pass) {
+double train_step(Network& network, const Batch& batch, std::span<float> dlogits,
+                  const TrainingOptions& options, TrainingState& state, double learning_rate,
+                  const Pass& pass) {
   const float rate = static_cast<float>(learning_rate);
-  const std::span<const float> logits = network.forward(batch, pass);            // (B, K)
-  const double loss_sum = softmax_cross_entropy(logits, batch.labels, dlogits);  // and dlogits (B, K)
-  if (optimizer.is_plain_sgd()) {
+  const std::span<const float> logits = network.forward(batch, pass);  // (B, K)
+  const double loss_sum =
+      softmax_cross_entropy(logits, batch.labels, dlogits, options.label_smoothing);  // and dlogits (B, K)
+  if (state.optimizer.is_plain_sgd()) {
     network.backward_and_step(batch, dlogits, rate, pass);
   } else {
     network.backward(batch, dlogits, pass);
-    optimizer.step(network.tensors(), rate, pass.team);
+    state.optimizer.step(network.tensors(), rate, pass.team);
+  }
+  if (options.average_decay > 0) {
+    state.average.update(network.state(), options.average_decay, pass.step, pass.team);
   }
   return loss_sum;
 }
@@ -62,6 +67,7 @@ bool finish_epoch(Network& network, const TrainingData& data, const TrainingOpti
   report.loss = state.loss_sum / static_cast<double>(batches.samples());
   report.learning_rate = rate_at(options, state.epoch, batches.count() - 1, batches.count());
   bool diverged = !std::isfinite(report.loss) || !is_finite(network, batches, state.epoch, team);
+  state.average.swap(network.state());  // what is looked at from here on
   ++state.epoch;
   state.batch = 0;
   state.loss_sum = state.seconds = 0;
@@ -81,6 +87,7 @@ bool finish_epoch(Network& network, const TrainingData& data, const TrainingOpti
     state.best_epoch = state.epoch;
     keep_weights(network, state.best_weights);
   }
+  state.average.swap(network.state());
   state.log.push_back(report);
   return true;
 }
@@ -103,7 +110,7 @@ Outcome train(Network& network, const TrainingData& data, const TrainingOptions&
       const double rate = rate_at(options, state.epoch, state.batch, batches.count());
       const Pass pass{team, true, state.epoch * batches.count() + state.batch + 1};
       state.loss_sum += train_step(network, batch, std::span(dlogits).first(batch.size * network.classes()),
-                                   state.optimizer, rate, pass);
+                                   options, state, rate, pass);
       ++state.batch;
       state.seconds = seconds_before + watch.seconds();
 
@@ -120,7 +127,7 @@ Outcome train(Network& network, const TrainingData& data, const TrainingOptions&
     if (observer.on_epoch) observer.on_epoch();
     if (options.patience > 0 && state.epoch - state.best_epoch >= options.patience) break;
   }
-  if (state.best_epoch != state.epoch) restore_weights(network, state.best_weights);
+  if (state.best_epoch != state.epoch || !state.average.empty()) restore_weights(network, state.best_weights);
   return state.epoch < options.epochs ? Outcome::stopped_early : Outcome::finished;
 }
 

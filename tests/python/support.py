@@ -3,9 +3,11 @@
 import gzip
 import math
 import os
+import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,21 @@ def run_program(
     """Runs a built program in `cwd`."""
     command = [BUILD / name, *map(str, args)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
+
+
+def interrupt_after(path: Path, program: str, *args: object, cwd: Path) -> None:
+    """Starts a run that is long enough and sends it SIGINT as soon as it has written `path`."""
+    command = [BUILD / program, *map(str, args)]
+    run = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while not path.exists():
+            assert run.poll() is None, run.communicate()
+            time.sleep(0.001)
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 130
 
 
 def error_line(result: subprocess.CompletedProcess[str], program: str, status: int = 1) -> str:

@@ -76,7 +76,8 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], tmp_path: Path) -> Non
         i = mistake["image"]
         assert (mistake["true"], mistake["predicted"]) == (labels[i], e.predicted[i])
         assert mistake["confidence"] == pytest.approx(e.confidence[i], abs=ROUNDING)
-    assert (found["network"], found["split"]) == (json.loads(network_json(model)), "test")
+    assert (found["models"], found["split"]) == ([str(runs[made_by].model)], "test")
+    assert found["networks"] == [json.loads(network_json(model))]
 
 
 @pytest.mark.parametrize("program", MNIST_PROGRAMS)

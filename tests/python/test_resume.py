@@ -50,6 +50,7 @@ def without_seconds(path: Path) -> list[dict]:
         ("mnist_mlp", ["--optimizer", "adam", "--lr", "0.001", "--dropout", "0.1", "--patience", "9"]),
         ("mnist_cnn", ["--optimizer", "nesterov", "--schedule", "cosine", "--augment", "shift=2"]),
         ("mnist_attention_pool", ["--optimizer", "momentum", "--schedule", "one-cycle"]),
+        ("mnist_mlp", ["--optimizer", "adamw", "--ema", "0.99", "--label-smoothing", "0.1"]),
     ],
 )
 def test_interrupted_and_resumed_is_the_same_as_never_interrupted(
@@ -147,7 +148,7 @@ def test_a_finished_run_goes_on_with_more_epochs(build: Path, checkpoints: Path,
     ("program", "options", "expected"),
     [
         ("mnist_cnn", [], "is a checkpoint of mnist_mlp, expected one of mnist_cnn"),
-        ("mnist_mlp", ["--lr", "0.5"], "is of a run with other options: --lr 0.01 there, 0.5 here"),
+        ("mnist_mlp", ["--lr", "0.5"], "is of a run with other options: --lr 0.001 there, 0.5 here"),
         ("mnist_mlp", ["--hidden", "64"], 'is of a run with other options: --hidden "512" there, "64" here'),
         (
             "mnist_mlp",

@@ -75,6 +75,7 @@ def test_augmented_pictures_do_not_replace_the_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "option",
     [
+        "--init-from",
         "--resume",
         "--config",
         "--save-config",
@@ -91,8 +92,9 @@ def test_an_empty_path_is_refused(option: str, tmp_path: Path) -> None:
 
 
 def test_an_empty_model_is_refused(tmp_path: Path) -> None:
-    line = error_line(run_program("mnist_mlp", "evaluate", "", cwd=tmp_path), "mnist_mlp", 2)
-    assert line == "MODEL: found '', expected a path"
+    for models in ([""], ["m.bin", ""]):
+        line = error_line(run_program("mnist_mlp", "evaluate", *models, cwd=tmp_path), "mnist_mlp", 2)
+        assert line == "MODEL: found '', expected a path"
 
 
 def test_an_empty_log_is_none(small_data: Path, tmp_path: Path) -> None:

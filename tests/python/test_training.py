@@ -88,21 +88,40 @@ def test_same_model_for_any_number_of_threads(program: str, small_data: Path, tm
             ["--optimizer", "adamw", "--lr", "0.002", "--weight-decay", "0.01", "--clip-norm", "1"],
         ),
         ("mnist_attention_pool", ["--optimizer", "momentum", "--schedule", "one-cycle", "--warmup", "1"]),
+        ("mnist_mlp", ["--ema", "0.9", "--label-smoothing", "0.1"]),
+        ("mnist_cnn", ["--layers", "conv 4 3x3, batch-norm, relu, dense 10", "--optimizer", "adamw", "--ema", "0.9"]),
     ],
 )
 def test_choices_train_to_the_same_bits_for_any_threads(
     program: str, args: list[str], small_data: Path, tmp_path: Path
 ) -> None:
     args = [*args, "--epochs", "3", "--validation", "0.1", "--patience", "5", "--test-each-epoch"]
-    files = ["--data-dir", small_data, "--output", "m.bin", "--log", "l.txt"]
+    files = ["--data-dir", small_data, "--output", "m.safetensors", "--log", "l.txt"]
     models = []
     for threads in (1, 2, 3):
         result = run_program(program, *args, *files, "--threads", threads, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-        models.append((tmp_path / "m.bin").read_bytes())
+        models.append((tmp_path / "m.safetensors").read_bytes())
     assert models[0] == models[1] == models[2]
     log = np.loadtxt(tmp_path / "l.txt", delimiter=",")
     assert log.shape == (3, 7) and np.isfinite(log).all()
+
+
+@pytest.mark.parametrize("program", MNIST_PROGRAMS)
+def test_averaged_weights_and_smoothed_labels_are_other_models(
+    program: str, small_data: Path, tmp_path: Path
+) -> None:
+    """Each its own; with an average, training itself stays as it is."""
+    models, losses = set(), []
+    for args in ([], ["--ema", "0.9"], ["--label-smoothing", "0.1"]):
+        files = ["--data-dir", small_data, "--output", "m.bin", "--log", "l.txt"]
+        result = run_program(program, "--epochs", "2", *args, *files, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert "".join(f" {arg}" for arg in args) in result.stdout  # among the settings
+        models.add((tmp_path / "m.bin").read_bytes())
+        losses.append(np.loadtxt(tmp_path / "l.txt", delimiter=",")[:, 1].tolist())
+    assert len(models) == 3
+    assert losses[0] == losses[1] != losses[2]
 
 
 @pytest.mark.parametrize("program", MNIST_PROGRAMS)

@@ -104,6 +104,10 @@ TEST_CASE("a run killed at random batches and resumed from disk gives the same m
       options.schedule = {.kind = schedule, .warmup_epochs = 0.5};
       options.patience = 2;
       options.min_delta = 0.05;
+      if (kind == OptimizerKind::sgd || kind == OptimizerKind::adamw) {
+        options.average_decay = 0.9;
+        options.label_smoothing = 0.1;
+      }
       const test::TemporaryFolder folder;
       const std::string path = folder / "checkpoint.safetensors";
       ThreadTeam team(2);

@@ -22,7 +22,7 @@ TEST_CASE("optimizers agree with PyTorch 2.15 on a recorded case") {
     ThreadTeam team(2);
     for (const auto& [kind, expected] : recorded) {
       Optimizer optimizer({.kind = kind, .weight_decay = 0.01, .clip_norm = 0.6});
-      Tensor t("w", {4});
+      Tensor t("w", {2, 2});
       t.value = {0.5f, -0.3f, 0.8f, 1e-3f};
       for (int step = 1; step <= 5; ++step) {
         const float g = 0.1f * static_cast<float>(step);
@@ -33,6 +33,20 @@ TEST_CASE("optimizers agree with PyTorch 2.15 on a recorded case") {
       for (std::size_t i = 0; i < 4; ++i) CHECK(std::abs(t.value[i] - expected[i]) < 1e-6f);
     }
   });
+}
+
+TEST_CASE("adamw decays weights, not biases and norms; the others decay all") {
+  ThreadTeam team(1);
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
+    Optimizer optimizer({.kind = kind, .weight_decay = 0.5});
+    Tensor weight("weight", {1, 2}), bias("bias", {2});
+    weight.value = bias.value = {1.0f, -2.0f};
+    weight.grad = bias.grad = {0.0f, 0.0f};
+    optimizer.step(std::array{&weight, &bias}, 0.1f, team);
+    INFO(static_cast<int>(kind));
+    CHECK(weight.value[1] > -2.0f);
+    CHECK((bias.value[1] == -2.0f) == (kind == OptimizerKind::adamw));
+  }
 }
 
 TEST_CASE("plain SGD is what a network may fuse") {

@@ -1,11 +1,14 @@
 #include "nn/training/scores.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "catch.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
+#include "nn/data/batches.hpp"
 #include "nn/network.hpp"
 #include "nn/training/evaluate.hpp"
 
@@ -66,13 +69,43 @@ TEST_CASE("the most confident mistakes come first, of equal ones the first image
   CHECK(most_confident_mistakes(kPredictions, 0).empty());
 }
 
+TEST_CASE("an ensemble says the mean of its networks' probabilities") {
+  static const Dataset data = load_idx_dataset(NN_SOURCE_DIR "/data", "t10k", {.test_limit = 70});
+  SimpleRng rng(4);
+  ThreadTeam team(1);
+  std::vector<Network> networks;
+  for (int i = 0; i < 3; ++i) networks.push_back(Network::input(784).dense(16).relu().dense(10).build(rng));
+  const std::vector<Prediction> found = predictions(networks, data, team);
+  const std::vector<std::uint32_t> order = all_images(data);
+  Batches batches(data, order, 70);
+  const Batch batch = batches.batch(0, team);
+  std::vector<float> mean(70 * 10);
+  for (Network& network : networks) {
+    const std::vector<float> log_p = log_probabilities({&network, 1}, batch, team);
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += std::exp(log_p[i]) / 3;
+  }
+  for (std::size_t i = 0; i < 70; ++i) {
+    const auto p = std::span(mean).subspan(10 * i, 10);
+    CHECK(found[i].predicted == static_cast<std::size_t>(std::ranges::max_element(p) - p.begin()));
+    CHECK(found[i].confidence == Approx(std::ranges::max(p)).epsilon(1e-5));
+    CHECK(std::exp(-found[i].loss) == Approx(p[data.label(i)]).epsilon(1e-5));
+  }
+  // Weights so large that all but one class of each network have a probability of 0.
+  for (Network& network : networks) {
+    for (Tensor* t : network.tensors()) {
+      for (float& v : t->value) v *= 1000;
+    }
+  }
+  for (const Prediction& p : predictions(networks, data, team)) CHECK(std::isfinite(p.loss));
+}
+
 TEST_CASE("predictions are as evaluate() counts them") {
   static const Dataset data = load_idx_dataset(NN_SOURCE_DIR "/data", "t10k", {.test_limit = 150});
   SimpleRng rng(3);
   Network model = Network::input(784).dense(20).relu().dense(10).build(rng);
   ThreadTeam team(2);
   const Evaluation expected = evaluate(model, data, team);
-  const std::vector<Prediction> found = predictions(model, data, team);
+  const std::vector<Prediction> found = predictions({&model, 1}, data, team);
   REQUIRE(found.size() == 150);
   CHECK(Confusion(found, 10).correct() == expected.correct);
   CHECK(mean_loss(found) == Approx(expected.loss).epsilon(1e-9));

@@ -32,7 +32,7 @@ TEST_CASE("control characters are written out") {
 
 TEST_CASE("long texts are shortened between two letters") {
   CHECK(shortened(std::string(60, 'a')) == std::string(60, 'a'));
-  CHECK(shortened(std::string(61, 'a')) == std::string(57, 'a') + "...");
+  CHECK(shortened(std::string(61, 'a')) == std::string(57, 'a').append("..."));
   const std::string before(56, 'a');
   CHECK(shortened(before + "\xc3\xa9\xc3\xa9\xc3\xa9") == before + "...");
 }

@@ -2,6 +2,7 @@
 // change and with nothing else.
 #include "nn/training/train.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -55,6 +56,57 @@ TEST_CASE("loss signature of mnist_attention_pool") {
   check_signature(
       "patches 4 64, position sinusoidal, relu, attention 1, dense 128, relu, dense 64, mean, dense 10", 32,
       2.309046, 2.292426);
+}
+
+TEST_CASE("with an average of the weights, that is what training leaves and what is validated") {
+  ThreadTeam team(2);
+  const Split split = stratified_split(mnist_test_images(), 9600, 1);  // 400 to train with: 4 steps an epoch
+  for (const bool fusions : {true, false}) {
+    const TrainingOptions options{
+        .epochs = 2, .batch_size = 100, .learning_rate = 0.1, .label_smoothing = 0.1, .average_decay = 0.5};
+    const auto start = [&](SimpleRng& rng) {
+      Network network = network_of("dense 16, batch-norm, relu, dense 10", rng);
+      network.use_fusions(fusions);
+      return network;
+    };
+    SimpleRng rng(3);
+    Network averaged = start(rng);
+    TrainingState state(rng, split.training, options.optimizer);
+    REQUIRE(train(averaged, {mnist_test_images(), split.validation}, options, state, team) ==
+            Outcome::finished);
+
+    // The same run, whose weights are looked at after each of the eight steps.
+    SimpleRng again(3);
+    Network network = start(again);
+    TrainingOptions plain = options;
+    plain.average_decay = 0;
+    TrainingState steps(again, split.training, plain.optimizer);
+    std::vector<Floats> average;
+    int t = 0;
+    TrainingObserver observer;
+    observer.on_batch = [&](const BatchReport&) {
+      ++t;
+      const float decay = static_cast<float>(std::min(0.5, (1.0 + t) / (10.0 + t)));
+      for (std::size_t i = 0; i < network.state().size(); ++i) {
+        const Floats& weights = network.state()[i]->value;
+        if (t == 1) average.push_back(weights);
+        for (std::size_t k = 0; k < weights.size(); ++k) {
+          average[i][k] = decay * average[i][k] + (1 - decay) * weights[k];
+        }
+      }
+    };
+    REQUIRE(train(network, {mnist_test_images(), split.validation}, plain, steps, team, observer) ==
+            Outcome::finished);
+    REQUIRE(t == 8);
+    for (std::size_t i = 0; i < average.size(); ++i) {
+      for (std::size_t k = 0; k < average[i].size(); ++k) {
+        CHECK(averaged.state()[i]->value[k] == Approx(average[i][k]).margin(1e-6));
+      }
+    }
+    CHECK(evaluate(averaged, mnist_test_images(), split.validation, team).loss ==
+          state.log[1].validation_loss);
+    CHECK(state.log[0].loss == steps.log[0].loss);
+  }
 }
 
 TEST_CASE("when the loss is NaN, training stops with the last good model") {

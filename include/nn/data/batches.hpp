@@ -10,20 +10,10 @@
 
 #include "nn/core/parallel.hpp"
 #include "nn/data/augment.hpp"
+#include "nn/data/batch.hpp"
 #include "nn/data/dataset.hpp"
 
 namespace nn {
-
-// What a model is fed: B images as bytes, pixel = byte / 255, and their labels. Owns nothing.
-struct Batch {
-  std::size_t size = 0;                  // B
-  std::span<const std::uint8_t> pixels;  // (B, rows * cols)
-  std::span<const std::uint8_t> labels;  // (B)
-
-  std::span<const std::uint8_t> image(std::size_t i) const {
-    return pixels.subspan(i * (pixels.size() / size), pixels.size() / size);
-  }
-};
 
 // Every image of a data set, in its own order.
 inline std::vector<std::uint32_t> all_images(const Dataset& data) {

@@ -1,4 +1,10 @@
-// SafeTensors files, written and read. The format is defined in safetensors_header.hpp.
+// SafeTensors files: named tensors, as the Python package `safetensors` writes and reads them.
+//
+//   uint64 N, little-endian; N bytes of JSON, spaces at its end; then the values, little-endian, row-major:
+//   {"__metadata__": {"seed": "42"}, "W1": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
+//
+// Metadata maps text to text. A tensor's data_offsets are its begin and end in the bytes behind the header;
+// together the tensors cover these bytes without overlap and without a gap.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +17,62 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "nn/core/error.hpp"
+#include "nn/core/text.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "nn/files/read_file.hpp"
-#include "nn/files/safetensors_header.hpp"
 
 namespace nn {
 
 static_assert(std::endian::native == std::endian::little, "SafeTensors files are little-endian");
+
+// The format's name of a type that is read and written here; "" for all others.
+template <class T>
+inline constexpr std::string_view safetensors_dtype = "";
+template <>
+inline constexpr std::string_view safetensors_dtype<float> = "F32";
+template <>
+inline constexpr std::string_view safetensors_dtype<double> = "F64";
+template <>
+inline constexpr std::string_view safetensors_dtype<std::uint8_t> = "U8";
+template <>
+inline constexpr std::string_view safetensors_dtype<std::int32_t> = "I32";
+template <>
+inline constexpr std::string_view safetensors_dtype<std::uint32_t> = "U32";
+template <>
+inline constexpr std::string_view safetensors_dtype<std::int64_t> = "I64";
+template <>
+inline constexpr std::string_view safetensors_dtype<std::uint64_t> = "U64";
+template <class T>
+concept SafetensorsValue = !safetensors_dtype<T>.empty();
+
+// "(784, 512)", as Python writes it.
+inline std::string shape_text(std::span<const std::size_t> shape) {
+  std::string text = "(";
+  text += join(shape, ", ");
+  return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+struct SafetensorsInfo {
+  std::string dtype;
+  std::vector<std::size_t> shape;
+  std::size_t begin = 0, end = 0;  // in the bytes behind the header
+};
+
+namespace detail {
+
+struct SafetensorsHeader {
+  std::map<std::string, std::string> metadata;
+  std::map<std::string, SafetensorsInfo> tensors;
+};
+
+Error tensor_error(const std::string& path, const std::string& name, const std::string& message);
+
+}  // namespace detail
 
 class SafetensorsWriter {
  public:
@@ -41,34 +92,7 @@ class SafetensorsWriter {
   }
 
   // The file appears whole or not at all. Returns its size in bytes. Throws Error if it cannot be written.
-  std::size_t save(const std::string& path) const {
-    // Wide types first, so that every tensor is aligned; the package does the same.
-    std::vector<const StoredTensor*> order;
-    for (const StoredTensor& t : tensors_) order.push_back(&t);
-    std::ranges::stable_sort(order, std::ranges::greater(), &StoredTensor::value_size);
-
-    nlohmann::ordered_json header = nlohmann::ordered_json::object();
-    if (!metadata_.empty()) header["__metadata__"] = metadata_;
-    std::size_t end = 0;
-    for (const StoredTensor* t : order) {
-      const std::size_t begin = end;
-      end += t->bytes.size();
-      header[t->name] = {{"dtype", t->dtype}, {"shape", t->shape}, {"data_offsets", {begin, end}}};
-    }
-    // A path among the metadata may be any bytes; what is not UTF-8 becomes U+FFFD.
-    std::string text = json_text(header);
-    text.resize((text.size() + 7) / 8 * 8, ' ');
-
-    AtomicFile file(path);
-    const std::uint64_t length = text.size();
-    char length_bytes[sizeof length];
-    std::memcpy(length_bytes, &length, sizeof length);
-    file.write({length_bytes, sizeof length});
-    file.write(text);
-    for (const StoredTensor* t : order) file.write(t->bytes);
-    file.commit();
-    return sizeof length + text.size() + end;
-  }
+  std::size_t save(const std::string& path) const;
 
  private:
   struct StoredTensor {
@@ -85,24 +109,7 @@ class SafetensorsWriter {
 class Safetensors {
  public:
   // Throws Error if the file cannot be read or if anything in its header is wrong.
-  explicit Safetensors(const std::string& path) : file_(path) {
-    constexpr std::uint64_t largest_header = 100'000'000;  // as in the package
-    const std::uint64_t size = file_.size();
-    std::uint64_t length = 0;
-    if (size < sizeof length) {
-      throw Error(path, "only " + std::to_string(size) + " bytes long, expected a SafeTensors file");
-    }
-    file_.read_at(0, &length, sizeof length);
-    if (length > std::min(size - sizeof length, largest_header)) {
-      throw Error(path, "announces a header of " + std::to_string(length) +
-                            " bytes, expected a SafeTensors file, with one of at most " +
-                            std::to_string(std::min(size - sizeof length, largest_header)));
-    }
-    std::string text(length, '\0');
-    file_.read_at(sizeof length, text.data(), text.size());
-    data_offset_ = sizeof length + length;
-    header_ = detail::parse_safetensors_header(path, text, size - data_offset_);
-  }
+  explicit Safetensors(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "nn/core/tensor.hpp"
-#include "nn/data/batches.hpp"
+#include "nn/data/batch.hpp"
 #include "nn/fusions/pooled_map.hpp"
 
 namespace nn {

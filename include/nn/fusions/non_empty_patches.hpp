@@ -15,7 +15,7 @@
 
 #include "nn/core/matmul.hpp"
 #include "nn/core/tensor.hpp"
-#include "nn/data/batches.hpp"
+#include "nn/data/batch.hpp"
 #include "nn/data/intensity.hpp"
 
 namespace nn {

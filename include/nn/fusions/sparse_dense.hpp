@@ -21,7 +21,7 @@
 
 #include "nn/core/matmul.hpp"
 #include "nn/core/tensor.hpp"
-#include "nn/data/batches.hpp"
+#include "nn/data/batch.hpp"
 #include "nn/fusions/fusion.hpp"
 #include "nn/layers/activation.hpp"
 #include "nn/layers/dense.hpp"

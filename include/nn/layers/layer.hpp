@@ -21,7 +21,7 @@
 #include "nn/core/rng.hpp"
 #include "nn/core/shape.hpp"
 #include "nn/core/tensor.hpp"
-#include "nn/data/batches.hpp"
+#include "nn/data/batch.hpp"
 #include "nn/layers/init.hpp"
 #include "nn/limits.hpp"
 

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <span>
 
 namespace nn {
@@ -19,22 +20,28 @@ inline float softmax(std::span<float> z) {
   return largest + std::log(sum);
 }
 
-// forward:  loss = mean over the batch of (log sum exp z - z[label])
-// backward: dz = (softmax(z) - onehot(label)) / B
-// logits and dlogits are (B, K), overwritten; returns the SUM of the B losses.
+// forward:  loss = mean over the batch of (log sum exp z - target z)
+// backward: dz = (softmax(z) - target) / B
+// target = onehot(label), and with label smoothing s in [0, 1) (1 - s) onehot(label) + s / K (Szegedy et al.,
+// "Rethinking the Inception architecture", 2016).
+// logits and dlogits are (B, K), dlogits is overwritten; returns the SUM of the B losses.
 inline double softmax_cross_entropy(std::span<const float> logits, std::span<const std::uint8_t> labels,
-                                    std::span<float> dlogits) {
+                                    std::span<float> dlogits, double smoothing = 0) {
   const std::size_t batch = labels.size(), classes = logits.size() / batch;
   assert(logits.size() == batch * classes && dlogits.size() == logits.size());
   const float scale = 1.0f / static_cast<float>(batch);
+  const float share = static_cast<float>(smoothing / static_cast<double>(classes));  // of every class
+  const float rest = static_cast<float>(1.0 - smoothing);                            // of the label beside it
   double loss = 0.0;
   for (std::size_t s = 0; s < batch; ++s) {
     const std::span<const float> z = logits.subspan(s * classes, classes);
     const std::span<float> dz = dlogits.subspan(s * classes, classes);
     std::ranges::copy(z, dz.begin());
-    loss += softmax(dz) - z[labels[s]];
-    dz[labels[s]] -= 1.0f;
-    for (float& d : dz) d *= scale;
+    float smoothed = 0.0f;
+    if (share > 0) smoothed = share * std::accumulate(z.begin(), z.end(), 0.0f);
+    loss += softmax(dz) - rest * z[labels[s]] - smoothed;
+    dz[labels[s]] -= rest;
+    for (float& d : dz) d = (d - share) * scale;
   }
   return loss;
 }

@@ -2,6 +2,7 @@
 //
 // A checkpoint is a model's .safetensors (model_files.hpp) and can be used as one. It has, besides:
 //   moment1.NAME, moment2.NAME   an optimizer's memory, for each trained tensor NAME that has one
+//   average.NAME                 network.state(), averaged over the steps so far, if it is
 //   best.NAME                    network.state() after the best epoch so far, if one is done
 //   order                        the order of the training images, U32 (N)
 //   metadata "training"          a JSON object: where the run stands, and the log so far

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/core/parallel.hpp"
+#include "nn/data/batches.hpp"
 #include "nn/data/dataset.hpp"
 #include "nn/network.hpp"
 
@@ -19,10 +20,15 @@ struct Prediction {
   float loss = 0;             // -log(probability of the true class)
 };
 
+// (B, K): the logarithms of the probabilities of the classes. Several networks, which take the same images
+// and have the same classes, are an ensemble: the mean of their probabilities counts. NaN where logits are
+// NaN or infinite.
+std::vector<float> log_probabilities(std::span<Network> networks, const Batch& batch, ThreadTeam& team);
+
 // Of the images of a data set that `order` names, or of all. Every label is below the number of classes.
-std::vector<Prediction> predictions(Network& network, const Dataset& data,
+std::vector<Prediction> predictions(std::span<Network> networks, const Dataset& data,
                                     std::span<const std::uint32_t> order, ThreadTeam& team);
-std::vector<Prediction> predictions(Network& network, const Dataset& data, ThreadTeam& team);
+std::vector<Prediction> predictions(std::span<Network> networks, const Dataset& data, ThreadTeam& team);
 
 struct Evaluation {
   std::size_t correct = 0, images = 0;

@@ -18,8 +18,10 @@ struct OptimizerOptions {
   double momentum = 0.9;              // momentum, nesterov
   double beta1 = 0.9, beta2 = 0.999;  // adam, adamw: decay of the two moments
   double epsilon = 1e-8;              // adam, adamw
-  double weight_decay = 0;  // adamw: times the rate, off the weights; others: times w, to the gradient
-  double clip_norm = 0;     // largest norm of the gradient of all tensors together; 0: no clipping
+  // adamw: times the rate, off the weights, but not off biases and norms, tensors of one dimension; others:
+  // times w, to the gradient of every tensor
+  double weight_decay = 0;
+  double clip_norm = 0;  // largest norm of the gradient of all tensors together; 0: no clipping
 };
 
 // The numbers of one step, the same for every element. g is the gradient after clipping and decay.
@@ -27,7 +29,7 @@ struct OptimizerStep {
   OptimizerKind kind;
   float rate;
   float gradient_scale;  // 1, or less where the gradient is clipped
-  float decay, shrink;   // g += decay w;  w *= shrink
+  float decay, shrink;   // g += decay w;  w *= shrink, of adamw's weights
   float momentum, beta1, beta2, epsilon;
   float one_minus_beta1, one_minus_beta2;        // not 1 - beta in float: 0.999f is too coarse for that
   float moment1_correction, moment2_correction;  // adam: 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t)

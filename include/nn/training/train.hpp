@@ -18,6 +18,7 @@
 #include "nn/training/optimizer.hpp"
 #include "nn/training/report.hpp"
 #include "nn/training/schedule.hpp"
+#include "nn/training/weight_average.hpp"
 
 namespace nn {
 
@@ -25,6 +26,8 @@ struct TrainingOptions {
   std::size_t epochs = 10;      // passes over the training images, >= 1
   std::size_t batch_size = 64;  // images per step, >= 1
   double learning_rate = 0.01;  // > 0; the highest one, where there is a schedule
+  double label_smoothing = 0;   // in [0, 1): how much of a label's probability all classes share
+  double average_decay = 0;     // in [0, 1): of the average of the weights (weight_average.hpp); 0: none
   OptimizerOptions optimizer{};
   ScheduleOptions schedule{};
   std::size_t patience = 0;  // stop after so many epochs without a better validation loss; 0: never
@@ -40,7 +43,8 @@ struct TrainingData {
   const Augmenter* augmenter = nullptr;      // null: the images as they are
 };
 
-// Where a run stands, between two batches; with the network and its optimizer's moments all of it.
+// Where a run stands, between two batches; with the network and its optimizer's moments all of it. Where
+// weights are averaged, validation, the best weights and the test are the average's.
 struct TrainingState {
   TrainingState(SimpleRng rng_, std::vector<std::uint32_t> order_, const OptimizerOptions& optimizer_)
       : rng(rng_), order(std::move(order_)), optimizer(optimizer_) {}
@@ -52,6 +56,7 @@ struct TrainingState {
   double loss_sum = 0, seconds = 0;                            // of the current epoch so far
   double best_loss = std::numeric_limits<double>::infinity();  // of validation
   std::size_t best_epoch = 0;
+  WeightAverage average;             // of the steps so far; empty without
   std::vector<Floats> best_weights;  // network.state() after the best epoch; without validation, the last one
   std::vector<EpochReport> log;      // of the epochs done
 };
@@ -66,7 +71,8 @@ struct TrainingObserver {
 enum class Outcome {
   finished,
   stopped_early,  // patience ran out
-  interrupted,    // by the observer, after a whole batch: train() with the same state goes on from there
+  interrupted,    // by the observer, after a whole batch: train() with the same state goes on from there; the
+                  // network has the last step's weights, state.average their average
   diverged        // the loss is NaN or infinite
 };
 

@@ -1,74 +1,23 @@
-// The SafeTensors format: named tensors, as the Python package `safetensors` writes and reads them.
-//
-//   uint64 N, little-endian; N bytes of JSON, spaces at its end; then the values, little-endian, row-major:
-//   {"__metadata__": {"seed": "42"}, "W1": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
-//
-// Metadata maps text to text. A tensor's data_offsets are its begin and end in the bytes behind the header;
-// together the tensors cover these bytes without overlap and without a gap.
-#pragma once
+#include "nn/files/safetensors.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cstdint>
-#include <map>
 #include <set>
-#include <span>
-#include <string>
-#include <string_view>
 #include <tuple>
-#include <utility>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "nn/core/error.hpp"
-#include "nn/core/text.hpp"
 #include "nn/files/json.hpp"
 
 namespace nn {
 
-// The format's name of a type that is read and written here; "" for all others.
-template <class T>
-inline constexpr std::string_view safetensors_dtype = "";
-template <>
-inline constexpr std::string_view safetensors_dtype<float> = "F32";
-template <>
-inline constexpr std::string_view safetensors_dtype<double> = "F64";
-template <>
-inline constexpr std::string_view safetensors_dtype<std::uint8_t> = "U8";
-template <>
-inline constexpr std::string_view safetensors_dtype<std::int32_t> = "I32";
-template <>
-inline constexpr std::string_view safetensors_dtype<std::uint32_t> = "U32";
-template <>
-inline constexpr std::string_view safetensors_dtype<std::int64_t> = "I64";
-template <>
-inline constexpr std::string_view safetensors_dtype<std::uint64_t> = "U64";
-template <class T>
-concept SafetensorsValue = !safetensors_dtype<T>.empty();
-
-// "(784, 512)", as Python writes it.
-inline std::string shape_text(std::span<const std::size_t> shape) {
-  std::string text = "(";
-  text += join(shape, ", ");
-  return text + (shape.size() == 1 ? ",)" : ")");
+Error detail::tensor_error(const std::string& path, const std::string& name, const std::string& message) {
+  return Error(path, "tensor " + json_in_brief(nlohmann::json(name)) + " " + message);
 }
 
-struct SafetensorsInfo {
-  std::string dtype;
-  std::vector<std::size_t> shape;
-  std::size_t begin = 0, end = 0;  // in the bytes behind the header
-};
-
-namespace detail {
-
-struct SafetensorsHeader {
-  std::map<std::string, std::string> metadata;
-  std::map<std::string, SafetensorsInfo> tensors;
-};
+namespace {
 
 // Bytes of a value of each type of the format; 0 for what is none.
-inline std::size_t safetensors_value_size(std::string_view dtype) {
+std::size_t safetensors_value_size(std::string_view dtype) {
   constexpr std::array<std::pair<std::string_view, std::size_t>, 15> sizes{{{"BOOL", 1},
                                                                             {"U8", 1},
                                                                             {"I8", 1},
@@ -88,13 +37,9 @@ inline std::size_t safetensors_value_size(std::string_view dtype) {
   return found == sizes.end() ? 0 : found->second;
 }
 
-inline Error tensor_error(const std::string& path, const std::string& name, const std::string& message) {
-  return Error(path, "tensor " + json_in_brief(nlohmann::json(name)) + " " + message);
-}
-
 // The JSON object in `text`. A key that is given twice is refused: nlohmann::json would keep one of the two.
 // So is what is nested deeper than any header, as nlohmann::json prints with a stack frame a level.
-inline nlohmann::json parse_safetensors_json(const std::string& path, std::string_view text) {
+nlohmann::json parse_safetensors_json(const std::string& path, std::string_view text) {
   using nlohmann::json;
   std::vector<std::set<std::string>> keys;  // of the objects around the current place, outermost first
   const auto check = [&](int depth, json::parse_event_t event, const json& value) {
@@ -107,16 +52,16 @@ inline nlohmann::json parse_safetensors_json(const std::string& path, std::strin
     return true;
   };
   try {
-    if (text.starts_with('{')) return json::parse(text, check);
+    if (text.starts_with('{')) return parse_json(text, check);
   } catch (const json::exception&) {
   }
   throw Error(path, "header is not JSON, expected a SafeTensors file, whose header is a JSON object");
 }
 
 // One tensor's entry, whose bytes have to lie within `data_size` and to fit its shape.
-inline SafetensorsInfo parse_safetensors_info(const std::string& path, const std::string& name,
-                                              const nlohmann::json& entry, std::size_t data_size) {
-  const auto refuse = [&](const std::string& message) { throw tensor_error(path, name, message); };
+SafetensorsInfo parse_safetensors_info(const std::string& path, const std::string& name,
+                                       const nlohmann::json& entry, std::size_t data_size) {
+  const auto refuse = [&](const std::string& message) { throw detail::tensor_error(path, name, message); };
   const auto sizes = [&](const char* key) {
     const auto found = entry.find(key);
     if (found == entry.end() || !found->is_array() ||
@@ -150,9 +95,9 @@ inline SafetensorsInfo parse_safetensors_info(const std::string& path, const std
 }
 
 // The header `text` of a file with `data_size` bytes of values behind it. Throws Error if the two do not fit.
-inline SafetensorsHeader parse_safetensors_header(const std::string& path, std::string_view text,
-                                                  std::size_t data_size) {
-  SafetensorsHeader header;
+detail::SafetensorsHeader parse_safetensors_header(const std::string& path, std::string_view text,
+                                                   std::size_t data_size) {
+  detail::SafetensorsHeader header;
   const nlohmann::json json = parse_safetensors_json(path, text);
   for (const auto& [name, entry] : json.items()) {
     if (name != "__metadata__") {
@@ -170,9 +115,9 @@ inline SafetensorsHeader parse_safetensors_header(const std::string& path, std::
   std::size_t covered = 0;
   for (const auto& [begin, end, name] : by_place) {
     if (begin != covered) {
-      throw tensor_error(path, name,
-                         "begins at byte " + std::to_string(begin) + " of the data, expected " +
-                             std::to_string(covered) + ", where the one before it ends");
+      throw detail::tensor_error(path, name,
+                                 "begins at byte " + std::to_string(begin) + " of the data, expected " +
+                                     std::to_string(covered) + ", where the one before it ends");
     }
     covered = end;
   }
@@ -183,6 +128,54 @@ inline SafetensorsHeader parse_safetensors_header(const std::string& path, std::
   return header;
 }
 
-}  // namespace detail
+}  // namespace
+
+std::size_t SafetensorsWriter::save(const std::string& path) const {
+  // Wide types first, so that every tensor is aligned; the package does the same.
+  std::vector<const StoredTensor*> order;
+  for (const StoredTensor& t : tensors_) order.push_back(&t);
+  std::ranges::stable_sort(order, std::ranges::greater(), &StoredTensor::value_size);
+
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata_.empty()) header["__metadata__"] = metadata_;
+  std::size_t end = 0;
+  for (const StoredTensor* t : order) {
+    const std::size_t begin = end;
+    end += t->bytes.size();
+    header[t->name] = {{"dtype", t->dtype}, {"shape", t->shape}, {"data_offsets", {begin, end}}};
+  }
+  // A path among the metadata may be any bytes; what is not UTF-8 becomes U+FFFD.
+  std::string text = json_text(header);
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+
+  AtomicFile file(path);
+  const std::uint64_t length = text.size();
+  char length_bytes[sizeof length];
+  std::memcpy(length_bytes, &length, sizeof length);
+  file.write({length_bytes, sizeof length});
+  file.write(text);
+  for (const StoredTensor* t : order) file.write(t->bytes);
+  file.commit();
+  return sizeof length + text.size() + end;
+}
+
+Safetensors::Safetensors(const std::string& path) : file_(path) {
+  constexpr std::uint64_t largest_header = 100'000'000;  // as in the package
+  const std::uint64_t size = file_.size();
+  std::uint64_t length = 0;
+  if (size < sizeof length) {
+    throw Error(path, "only " + std::to_string(size) + " bytes long, expected a SafeTensors file");
+  }
+  file_.read_at(0, &length, sizeof length);
+  if (length > std::min(size - sizeof length, largest_header)) {
+    throw Error(path, "announces a header of " + std::to_string(length) +
+                          " bytes, expected a SafeTensors file, with one of at most " +
+                          std::to_string(std::min(size - sizeof length, largest_header)));
+  }
+  std::string text(length, '\0');
+  file_.read_at(sizeof length, text.data(), text.size());
+  data_offset_ = sizeof length + length;
+  header_ = parse_safetensors_header(path, text, size - data_offset_);
+}
 
 }  // namespace nn

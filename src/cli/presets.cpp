@@ -1,0 +1,54 @@
+#include "cli/presets.hpp"
+
+#include <array>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace nn::cli {
+
+namespace {
+
+struct Preset {
+  std::string_view program, name, settings;  // JSON
+};
+
+// Found with held-out training images (tools/accuracy.py --held-out).
+constexpr std::array kPresets{
+    Preset{"mnist_mlp", "fast", R"({
+      "hidden": "512,128", "activation": "gelu", "init": "he", "label-smoothing": 0.1,
+      "optimizer": "adamw", "weight-decay": 0.05, "lr": 0.008, "beta1": 0.85, "beta2": 0.95,
+      "batch-size": 256, "schedule": "one-cycle", "rise": 0.15, "epochs": 7,
+      "augment": "shift=1,rotate=10,scale=0.1,shear=0.1,elastic=5:20"})"},
+    Preset{"mnist_mlp", "best", R"({
+      "hidden": "768,128", "init": "he",
+      "optimizer": "adamw", "weight-decay": 0.05, "lr": 0.006,
+      "batch-size": 256, "schedule": "one-cycle", "epochs": 250,
+      "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:30"})"},
+    Preset{"mnist_cnn", "fast",
+           R"({
+      "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
+           R"(conv 64 3x3, batch-norm, relu, dense 10", "label-smoothing": 0.1,
+      "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.006, "beta1": 0.85, "beta2": 0.95,
+      "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 5,
+      "augment": "shift=1,rotate=8,scale=0.08,shear=0.08"})"},
+};
+
+}  // namespace
+
+std::vector<std::string> preset_names(const std::string& program) {
+  std::vector<std::string> names{"plain"};
+  for (const Preset& p : kPresets) {
+    if (p.program == program) names.emplace_back(p.name);
+  }
+  return names;
+}
+
+Settings preset(const std::string& program, const std::string& name) {
+  for (const Preset& p : kPresets) {
+    if (p.program == program && p.name == name) return Settings::parse(p.settings);
+  }
+  return Settings::object();
+}
+
+}  // namespace nn::cli
