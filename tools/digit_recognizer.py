@@ -50,7 +50,7 @@ def parse_options() -> argparse.Namespace:
         type=Path,
         default=Path("drawings"),
         metavar="FOLDER",
-        help="where drawings are saved, a sub-folder a class, as make_idx reads them (default: %(default)s)",
+        help="where drawings are saved, one sub-folder per class, as make_idx reads them (default: %(default)s)",
     )
     add(
         "--zoom",

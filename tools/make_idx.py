@@ -1,4 +1,4 @@
-"""Turns a folder of pictures, one sub-folder a class, into a data set that the programs train on.
+"""Turns a folder of pictures, one sub-folder per class, into a data set that the programs train on.
 
 Run:  tools/run.sh make_idx PICTURES MY_DATA [--size 28] [--invert] [--test-fraction 0.2] [--prepare] [--gzip]
 Writes train- and t10k-images and -labels (IDX, as MNIST's) and class-names.txt to MY_DATA.

@@ -1,14 +1,13 @@
-"""Makes the README's pictures again, in tools/pictures/.
+"""Regenerates the README's pictures, in tools/pictures/.
 
 Run:  tools/run.sh make_pictures [NAME...] [--model mnist_model.bin] [--digit 3]
 
-    recognizer           the recognizer, in which a digit is drawn by mouse events, on a screen of its own
-                         (Xvfb, Debian package xvfb), so that nothing else is in the picture
-    training_comparison  the logs in logs/
-    seeds                two programs, each trained here with several seeds on a part of the images
-    report               figures of the report on --model
-    attention            where the model of mnist_attention_pool looks
-    augmented            digits as training with --augment sees them
+    recognizer  the recognizer, in which a digit is drawn by mouse events, on a screen of its own (Xvfb, Debian
+                package xvfb), so that nothing else is in the picture
+    seeds       two programs, each trained here with several seeds on a part of the images
+    report      figures of the report on --model; its curves are those of mnist_mlp --test-each-epoch
+    attention   where the model of mnist_attention_pool looks
+    augmented   digits as training with --augment sees them
 
 Models and logs are those that the programs write into the current folder.
 """
@@ -58,7 +57,7 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = OptionParser(prog="make_pictures", description="Make the README's pictures again.")
+    parser = OptionParser(prog="make_pictures", description="Regenerate the README's pictures.")
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help=f"which: {', '.join(PICTURES)} (default: all)")
     add(
@@ -118,11 +117,6 @@ def recognizer_picture(options: argparse.Namespace, output: Path) -> None:
     print(f"drawn {options.digit}, recognised {window.recognitions[0].prediction}")
 
 
-def comparison_picture(_options: argparse.Namespace, output: Path) -> None:
-    """Plots the logs in logs/."""
-    save_comparison(require_logs([LOGS]), output)
-
-
 def seeds_picture(options: argparse.Namespace, output: Path) -> None:
     """Trains with several seeds, and plots mean and band."""
     with tempfile.TemporaryDirectory() as folder:
@@ -133,12 +127,8 @@ def seeds_picture(options: argparse.Namespace, output: Path) -> None:
                 files = [f"--log={log}", f"--output={folder}/model.bin", f"--data-dir={options.data_dir}"]
                 run_program(options.build_dir / program, *SEED_OPTIONS, f"--seed={seed}", *files)
                 logs.append(log)
-        save_comparison(logs, output)
-
-
-def save_comparison(logs: Sequence[Path], output: Path) -> None:
-    figure = Figure()
-    draw_comparison(figure, group_runs([read_log(log) for log in logs]))
+        figure = Figure()
+        draw_comparison(figure, group_runs([read_log(log) for log in logs]))
     save_figure(figure, output)
 
 
@@ -206,7 +196,6 @@ def grab(root: tk.Tk, screen: str | None) -> Image.Image:
 
 PICTURES: dict[str, Callable[[argparse.Namespace, Path], None]] = {
     "recognizer": recognizer_picture,
-    "training_comparison": comparison_picture,
     "seeds": seeds_picture,
     "report": report_picture,
     "attention": attention_picture,

@@ -49,7 +49,7 @@ def parse_options() -> argparse.Namespace:
         "--class-names",
         type=Path,
         metavar="PATH",
-        help="text file, the name of a class a line (default: those in the model, or numbers)",
+        help="text file, one class name per line (default: those in the model, or numbers)",
     )
     add("--log", type=Path, metavar="PATH", help="log of the training, to show its curves")
     add(

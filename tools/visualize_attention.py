@@ -176,7 +176,7 @@ def draw_attention(
     columns, rows = 3 + (len(queries) or QUERIES), len(shown) * len(heads)
     figure.set_size_inches(INCHES * columns, 0.5 + (INCHES + 0.35) * rows)
     figure.set_layout_engine("constrained")
-    figure.suptitle("Attention: the darker, the more", x=0.01, ha="left", color=LIGHT.text, fontweight="bold")
+    figure.suptitle("Attention (darker is more)", x=0.01, ha="left", color=LIGHT.text, fontweight="bold")
     grid = figure.subplots(rows, columns, squeeze=False)
     for i, one in enumerate(shown):
         for j, head in enumerate(heads):

@@ -26,8 +26,8 @@ namespace nn::cli {
 namespace {
 
 // Of MNIST's 10,000 test digits so many are below it or refused by their look: 1.6 % with mnist_mlp's
-// defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/recognizer/doubt.py has the
-// same number.
+// defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/recognizer/confidence.py
+// has the same number.
 constexpr double kMinConfidence = 0.4;
 
 constexpr std::string_view kShades = " .:-=+*#%@";

@@ -17,8 +17,9 @@ NETWORKS = {
     "transformer": "patches 4 16, position learned, repeat 2 (residual(layer-norm, attention 4 projection), "
     "residual(layer-norm, dense 24, gelu, dense 16)), layer-norm, mean, dense 10",
     "everything": "conv 6 3x3 stride 1, batch-norm, relu, max-pool 2, conv 8 2x2 valid, leaky-relu, avg-pool 2, "
-    "scale-shift, residual(conv 8 3x3, layer-norm, tanh, dropout 0.2), patches 3 16, position sinusoidal, attention 2, "
-    "residual(attention 4 projection), residual(layer-norm, dense 20, gelu, dense 16), sigmoid, mean, flatten, dense 10",
+    "scale-shift, residual(conv 8 3x3, layer-norm, tanh, dropout 0.2), patches 3 16, position sinusoidal, "
+    "attention 2, residual(attention 4 projection), residual(layer-norm, dense 20, gelu, dense 16), sigmoid, mean, "
+    "flatten, dense 10",
 }
 every_network = pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
 
@@ -51,12 +52,12 @@ def test_all_the_way(layers: str, small_data: Path, tmp_path: Path) -> None:
 
 @every_network
 def test_threads_and_fusions_do_not_change_the_result(layers: str, small_data: Path, tmp_path: Path) -> None:
-    """The bytes are those of any number of threads; without fusions the losses are the same but for rounding.
+    """Any number of threads gives the same bytes; without fusions the losses are the same but for rounding.
 
-    Of the loss before any step, 1e-6 was the most that six pairs of instruction set and OpenBLAS kernels, with
-    fusions and without, differed by with 30 seeds. Rounding that changes which pixel is a window's maximum
-    changes a gradient: after four steps of plain SGD some 3e-4. A gradient that is a tenth too large changes
-    more than the 1e-3 allowed.
+    With six pairs of instruction set and OpenBLAS kernels, with and without fusions, and 30 seeds, the loss before
+    the first step differed by up to 1e-6. After it, rounding can change which pixel of a window is its maximum, and
+    so a gradient: with plain SGD the five losses differed by up to 3e-4, where all gradients being off by a tenth
+    makes 1e-3 to 2e-2. Adam, or more steps, would amplify it.
     """
 
     def train(*args: object) -> tuple[np.ndarray, bytes]:

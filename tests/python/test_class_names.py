@@ -26,8 +26,8 @@ def test_names(tmp_path: Path) -> None:
         (b"a\x0cb\n", f"line 1 holds control characters, {EXPECTED}"),
         (b"a\nb\n", "2 names, expected 3, one for each class"),
         (b"", "0 names, expected 3, one for each class"),
-        (b"\xff\xfe\x00", "not text, expected the name of a class a line"),
-        (None, "no such file or directory, expected the name of a class a line"),
+        (b"\xff\xfe\x00", "not text, expected one class name per line"),
+        (None, "no such file or directory, expected one class name per line"),
     ],
 )
 def test_bad_names(content: bytes | None, said: str, tmp_path: Path) -> None:

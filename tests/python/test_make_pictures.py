@@ -1,4 +1,4 @@
-"""The pictures of the README can be made again."""
+"""The pictures of the README can be regenerated."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image
 from conftest import Run
 from make_pictures import PICTURES
 from screenshots.virtual_display import SECONDS_TO_START
-from support import BUILD, DATA, GOOD_LOG, error_line, run_tool
+from support import BUILD, DATA, error_line, run_tool
 
 PROGRAM = "make_pictures"
 
@@ -29,12 +29,11 @@ def test_makes_all(display: str, runs: dict[str, Run], tmp_path: Path) -> None:
             assert len(picture.convert("RGB").getcolors(maxcolors=1 << 20)) > 50
 
 
-def test_makes_one(tmp_path: Path) -> None:
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "a.txt").write_text(GOOD_LOG)
-    result = run_tool(PROGRAM, "training_comparison", "--folder", "pictures", cwd=tmp_path)
-    assert (result.stdout, result.stderr) == ("wrote pictures/training_comparison.png\n", "")
-    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["training_comparison.png"]
+def test_makes_one(build: Path, small_data: Path, tmp_path: Path) -> None:
+    options = ["--folder", "pictures", "--build-dir", build, "--data-dir", small_data]
+    result = run_tool(PROGRAM, "augmented", *options, cwd=tmp_path)
+    assert (result.stdout, result.stderr) == ("wrote pictures/augmented.png\n", "")
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["augmented.png"]
 
 
 def test_unknown_picture(tmp_path: Path) -> None:

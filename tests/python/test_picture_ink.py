@@ -85,7 +85,7 @@ def test_large_pictures_become_smaller() -> None:
 
 def test_mnist_pictures_come_through(runs: dict[str, Run]) -> None:
     """Read as pictures and prepared, the test digits are as they were, and recognised as well."""
-    images, labels = read_dataset(DATA, "t10k")
+    images, labels = (values[::5] for values in read_dataset(DATA, "t10k"))
     prepared = np.array([prepare_ink(ink_of(image / 255)).picture for image in images])
     change = np.abs(prepared - images / images.max(axis=(1, 2), keepdims=True)).max(axis=(1, 2))
     assert (change > 0.1).mean() < 0.01 and change.mean() < 0.03

@@ -227,11 +227,11 @@ def test_panels(x: str, places: list[float], tmp_path: Path) -> None:
     draw_comparison(figure, group_runs([read_log(path) for path in write_seeds(tmp_path)]), x)
     loss, accuracy, seconds, progress, table = figure.axes
     titles = [axes.get_title(loc="left") for axes in figure.axes[:4]]
-    fourth = {"epoch": "Seconds in all", "seconds": "Epochs"}[x]
+    fourth = {"epoch": "Total seconds", "seconds": "Epochs"}[x]
     assert titles == [
         "Loss (validation: dashed)",
         "Test accuracy (validation: dashed)",
-        "Seconds an epoch",
+        "Seconds per epoch",
         fourth,
     ]
     assert {axes.get_xlabel() for axes in figure.axes[:4]} == {x}

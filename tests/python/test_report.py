@@ -21,18 +21,7 @@ from evaluation.page import page as html_of
 from figures.style import LIGHT
 from models import Model, load_model, probabilities, save_model
 from models.chain import Layer
-from models.layers import (
-    Attention,
-    Conv,
-    Dense,
-    Flatten,
-    GlobalAvgPool,
-    MaxPool,
-    Mean,
-    Patches,
-    Relu,
-    Residual,
-)
+from models.layers import Attention, Conv, Dense, Flatten, GlobalAvgPool, MaxPool, Mean, Patches, Relu, Residual
 from models.old_networks import attention_pool, cnn, mlp
 from networks import random_model
 from report import make_report

@@ -117,7 +117,7 @@ def read_log(path: Path) -> dict[str, list[float]]:
     names = header.removeprefix("#").strip().split(",")
     if not {"loss", "seconds"} <= set(names) or not rows:
         found = f"header '{header}' and {len(rows)} rows"
-        raise InputError(path, found, "the columns loss and seconds, a row an epoch")
+        raise InputError(path, found, "the columns loss and seconds, one row per epoch")
     values = zip(*(map(float, row.split(",")) for row in rows), strict=True)
     return {name: list(column) for name, column in zip(names, values, strict=True)}
 

@@ -14,31 +14,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench_peers import peer
-from models import Model
+from models import Model, layers
 from models.chain import IMAGE, TOKENS, Step
-from models.layers import (
-    Attention,
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    Gelu,
-    GlobalAvgPool,
-    LayerNorm,
-    LeakyRelu,
-    MaxPool,
-    Mean,
-    Patches,
-    Position,
-    Relu,
-    Residual,
-    Sigmoid,
-    Tanh,
-)
 
-ACTIVATIONS = {Relu: nn.ReLU, LeakyRelu: nn.LeakyReLU, Sigmoid: nn.Sigmoid, Tanh: nn.Tanh, Gelu: nn.GELU}
+ACTIVATIONS = {
+    layers.Relu: nn.ReLU,
+    layers.LeakyRelu: nn.LeakyReLU,
+    layers.Sigmoid: nn.Sigmoid,
+    layers.Tanh: nn.Tanh,
+    layers.Gelu: nn.GELU,
+}
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 Tensors = dict[str, torch.Tensor]
 
@@ -89,37 +74,40 @@ def module(step: Step, weights: peer.Weights) -> nn.Module:
     tensors = {end: torch.from_numpy(weights[f"{step.name}.{end}"]) for end in step.layer.tensors(step.takes)}
     kind, channels = len(step.takes), step.takes[-1]
     match step.layer:
-        case Conv(filters, kernel, stride):
+        case layers.Conv(filters, kernel, stride):
             before, after = step.layer.padding
             conv = filled(nn.Conv2d(channels, filters, kernel, stride, before), tensors)
             return conv if before == after else nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), conv)
-        case MaxPool(size):
+        case layers.MaxPool(size):
             return nn.MaxPool2d(size)
-        case AvgPool(size):
+        case layers.AvgPool(size):
             return nn.AvgPool2d(size)
-        case GlobalAvgPool():
+        case layers.GlobalAvgPool():
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        case Flatten():
+        case layers.Flatten():
             return nn.Flatten()
-        case Dense():
+        case layers.Dense():
             return nn.Sequential(nn.Flatten(), linear(tensors)) if kind == IMAGE else linear(tensors)
-        case Dropout(rate):
+        case layers.Dropout(rate):
             return nn.Dropout(rate)
-        case BatchNorm():
+        case layers.BatchNorm():
             norm = filled((nn.BatchNorm2d if kind == IMAGE else nn.BatchNorm1d)(channels), tensors)
             return Moved(norm, 2, 1) if kind == TOKENS else norm
-        case LayerNorm():
+        case layers.LayerNorm():
             norm = filled(nn.LayerNorm(channels), tensors)
             return Moved(norm, 1, 3) if kind == IMAGE else norm
-        case Patches(patch):
+        case layers.ScaleShift():
+            scale = ScaleShift(tensors)
+            return Moved(scale, 1, 3) if kind == IMAGE else scale
+        case layers.Patches(patch):
             return EmbeddedPatches(patch, tensors)
-        case Position():
+        case layers.Position():
             return AddedTable(tensors["table"])
-        case Attention(heads):
+        case layers.Attention(heads):
             return SelfAttention(heads, tensors)
-        case Mean():
+        case layers.Mean():
             return MeanOfTokens()
-        case Residual():
+        case layers.Residual():
             return Added(build(step.inner, weights))
     return ACTIVATIONS[type(step.layer)]()
 
@@ -145,6 +133,17 @@ class Moved(nn.Module):
 
     def forward(self, x):
         return self.layer(x.movedim(self.axis, self.place)).movedim(self.place, self.axis)
+
+
+class ScaleShift(nn.Module):
+    """Of the last axis."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(tensors["weight"]), nn.Parameter(tensors["bias"])
+
+    def forward(self, x):
+        return x * self.weight + self.bias
 
 
 class EmbeddedPatches(nn.Module):

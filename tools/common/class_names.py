@@ -1,4 +1,4 @@
-"""What the classes are called: a text file, one name a line, class 0 first."""
+"""What the classes are called: a text file, one name per line, class 0 first."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def read_class_names(path: Path, classes: int) -> list[str]:
 
     Raises InputError.
     """
-    names = [line.strip(" \t\r") for line in read_lines(path, "the name of a class a line")]
+    names = [line.strip(" \t\r") for line in read_lines(path, "one class name per line")]
     while names and not names[-1]:
         names.pop()
     for number, name in enumerate(names, start=1):

@@ -1,4 +1,4 @@
-"""Reader of the training logs: one row an epoch, columns selected by their name in the first line.
+"""Reader of the training logs: one row per epoch, columns selected by their name in the first line.
 
 # epoch,loss,seconds,val_loss,val_accuracy,test_accuracy,learning_rate
 1,0.804809,0.514523,nan,nan,nan,0.01

@@ -28,9 +28,9 @@ def draw_comparison(figure: Figure, groups: Sequence[RunGroup], x: str = "epoch"
     )
     draw_loss(panels["loss"], groups, x)
     draw_accuracy(panels["accuracy"], groups, x)
-    draw_panel(panels["seconds"], "Seconds an epoch", groups, x, ("seconds",), from_zero=True)
+    draw_panel(panels["seconds"], "Seconds per epoch", groups, x, ("seconds",), from_zero=True)
     if x == "epoch":
-        draw_panel(panels["progress"], "Seconds in all", groups, x, ("elapsed",), from_zero=True)
+        draw_panel(panels["progress"], "Total seconds", groups, x, ("elapsed",), from_zero=True)
     else:
         draw_panel(panels["progress"], "Epochs", groups, x, ("epoch",), from_zero=True)
     draw_table(panels["table"], groups)

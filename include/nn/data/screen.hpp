@@ -56,7 +56,7 @@ inline bool is_solid(std::span<const double> picture) {
 //                 runs of ink in every row and every column
 //   flat          a dash, or a row of digits
 //   side by side  two connected parts of a tenth of the ink and half the height each are beside one another
-// tools/drawing/verdict.py is the same in Python.
+// tools/drawing/screen.py is the same in Python.
 inline RejectReason screen(std::span<const double> picture) {
   assert(picture.size() == kDigitSide * kDigitSide);
   const Components inked = components(picture, kDigitSide, kDigitSide, detail::kInked);
