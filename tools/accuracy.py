@@ -1,4 +1,4 @@
-"""Trains a program with several seeds and tells how accurate its models are: mean, deviation and range.
+"""Trains a program with several seeds and reports the accuracy of its models: mean, deviation and range.
 
 Run:  tools/run.sh accuracy PROGRAM [--seeds N] [--held-out N] [--picture FILE] [--json FILE]
       tools/run.sh accuracy mnist_mlp --preset fast --preset best --seeds 5
@@ -23,10 +23,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bench_peers.runs import run_child
+from bench_peers.runs import check_built, run_child
 from common.errors import InputError, run_tool
 from common.options import ROOT, OptionParser, number
-from common.writing import keep_inputs, replacing
+from common.writing import keep_inputs, write_json
 from figures.style import LIGHT, as_letters, picture_path, save_figure, style_axes
 
 PROGRAMS = ("mnist_mlp", "mnist_cnn", "mnist_attention_pool")
@@ -39,7 +39,7 @@ class Row:
 
     name: str
     options: list[str]
-    accuracies: list[float] = field(default_factory=list)  # percent, a seed each
+    accuracies: list[float] = field(default_factory=list)  # percent, one per seed
     seconds: list[float] = field(default_factory=list)
     parameters: int = 0
 
@@ -56,8 +56,7 @@ class Row:
 def main() -> None:
     options = parse_options()
     program = options.build_dir / options.program
-    if not program.exists():
-        raise InputError(program, "no such file", f"a built program (tools/run.sh {options.program} makes it)")
+    check_built(program)
     for path in filter(None, (options.json, options.picture)):
         keep_inputs(path, program, options.data_dir)
     rows = [Row(preset, ["--preset", preset]) for preset in options.preset or ["plain"]]
@@ -75,8 +74,7 @@ def main() -> None:
     print(as_markdown(rows, options))
     if options.json:
         report = {"program": options.program, "held_out": options.held_out, "rows": [vars(row) for row in rows]}
-        with replacing(options.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(options.json, report)
     if options.picture:
         save_figure(figure_of(rows, options), options.picture)
 
@@ -101,7 +99,7 @@ def parse_options() -> argparse.Namespace:
         help="options beside the first preset's; may be given again, a single word as --try=--transpose",
     )
     add("--ablate", action="store_true", help="also without each option of the first preset")
-    add("--seeds", type=number(int, 1, 1000), default=5, metavar="N", help="runs a row (default: %(default)s)")
+    add("--seeds", type=number(int, 1, 1000), default=5, metavar="N", help="runs per row (default: %(default)s)")
     add(
         "--held-out",
         type=number(int, 0, 1_000_000),
@@ -109,7 +107,7 @@ def parse_options() -> argparse.Namespace:
         metavar="N",
         help="training images to measure on, in place of the test set (default: %(default)s)",
     )
-    add("--picture", type=picture_path, metavar="FILE", help="PNG, PDF or SVG to write: a point a run")
+    add("--picture", type=picture_path, metavar="FILE", help="PNG, PDF or SVG to write: a point per run")
     add("--json", type=Path, metavar="FILE", help="file to write: every run")
     add("--threads", type=number(int, 1, 256), metavar="N", help="of the program (default: all)")
     add("--build-dir", type=Path, default=ROOT / "build", metavar="PATH", help="folder of the program (default: build)")
@@ -189,10 +187,10 @@ def as_markdown(rows: list[Row], options: argparse.Namespace) -> str:
 
 
 def figure_of(rows: list[Row], options: argparse.Namespace) -> Figure:
-    """A line of points for each row, a point a seed, and a bar at their mean."""
+    """A line of points for each row, one per seed, and a bar at their mean."""
     figure = Figure(figsize=(9, 1.5 + 0.45 * len(rows)), layout="constrained", facecolor=LIGHT.paper)
     axes = figure.subplots()
-    style_axes(axes, f"{options.program}: accuracy on {measured_on(options)}, a point a seed")
+    style_axes(axes, f"{options.program}: accuracy on {measured_on(options)}, a point per seed")
     for i, row in enumerate(rows):
         axes.plot(row.accuracies, [i] * len(row.accuracies), "o", color=LIGHT.line(i), alpha=0.6, clip_on=False)
         axes.plot([row.mean], [i], "|", color=LIGHT.text, markersize=18)

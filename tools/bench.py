@@ -12,8 +12,6 @@ on a part of the images, scaled to an epoch; the minimum over all epochs of all 
 
 import argparse
 import contextlib
-import dataclasses
-import json
 import os
 import shlex
 import subprocess
@@ -26,7 +24,7 @@ from bench_peers import install, machine, runs, tables
 from bench_peers.runs import Run
 from common.errors import InputError, run_tool
 from common.options import ROOT, OptionParser, number
-from common.writing import keep_inputs, replacing
+from common.writing import keep_inputs, write_json
 
 EPOCHS = {"mnist_mlp": 10, "mnist_cnn": 3, "mnist_attention_pool": 2, "mlp_simple": runs.XOR_EPOCHS}
 NETWORKS = {
@@ -52,8 +50,7 @@ def main() -> None:
     if options.json:
         keep_inputs(options.json, *programs, options.data_dir)
     for path in programs:
-        if not path.exists():
-            raise InputError(path, "no such file", f"a built program (tools/run.sh {path.name} makes it)")
+        runs.check_built(path)
     cores = machine.use_cores(options.threads)
     if cores and len(cores) < options.threads:
         raise InputError("--threads", str(options.threads), f"at most {len(cores)}, the cores there are")
@@ -266,11 +263,6 @@ def as_markdown(report: dict[str, object]) -> str:
     if single := report.get("one_thread"):
         parts.append(tables.comparison_table((f"{threads} threads", "1 thread", "gain"), single))
     return "\n\n".join(parts)
-
-
-def write_json(path: Path, report: dict[str, object]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(report, default=dataclasses.asdict, indent=2) + "\n")
 
 
 def say(line: str) -> None:

@@ -13,7 +13,6 @@ with at most 2 % false alarms.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import numpy as np
 from common.errors import InputError, run_tool
 from common.idx import read_dataset
 from common.options import OptionParser, number
-from common.writing import keep_inputs, replacing
+from common.writing import keep_inputs, write_json
 from drawing.picture_ink import ink_of
 from drawing.preparation import SIDE, prepare_ink, prepare_strokes
 from drawing.strokes import PEN
@@ -63,8 +62,7 @@ def main() -> None:
     if options.json:
         each = {path: {**accuracy_json(scores[path]), **rejection_json(by_model[path])} for path in models}
         report = {"seed": options.seed, "digits": len(chosen), "models": each}
-        with replacing(options.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(options.json, report)
 
 
 def progress(text: str) -> None:

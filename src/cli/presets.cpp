@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "nn/files/json.hpp"
+
 namespace nn::cli {
 
 namespace {
@@ -13,7 +15,7 @@ struct Preset {
   std::string_view program, name, settings;  // JSON
 };
 
-// Found with held-out training images (tools/accuracy.py --held-out).
+// The fast ones were found with held-out training images (tools/accuracy.py --held-out).
 constexpr std::array kPresets{
     Preset{"mnist_mlp", "fast", R"({
       "hidden": "512,128", "activation": "gelu", "init": "he", "label-smoothing": 0.1,
@@ -46,7 +48,7 @@ std::vector<std::string> preset_names(const std::string& program) {
 
 Settings preset(const std::string& program, const std::string& name) {
   for (const Preset& p : kPresets) {
-    if (p.program == program && p.name == name) return Settings::parse(p.settings);
+    if (p.program == program && p.name == name) return parse_json<Settings>(p.settings);
   }
   return Settings::object();
 }

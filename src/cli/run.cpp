@@ -252,6 +252,15 @@ void resume(const RunOptions& o, Network& network, const RunData& data, Training
       state.batch);
 }
 
+// That of --layers, or else of the program's own layers, with random weights.
+Network untrained_network(const RunOptions& o, const std::string& layers, const RunData& data,
+                          SimpleRng& rng) {
+  const bool is_given = !o.layers.empty();
+  const Shape images{data.train.images.rows, data.train.images.cols, 1};
+  return parse_network(is_given ? o.layers : layers, images, is_given ? "--layers" : "network")
+      .build(rng, o.init);
+}
+
 // The network of --init-from with its weights, but those of the last layer if the data have other classes.
 Network trained_network(const RunOptions& o, const RunData& data, SimpleRng& rng) {
   // A run that goes on has all of it in its checkpoint.
@@ -343,7 +352,7 @@ int run(Options& app, RunOptions& options, int argc, char** argv, const std::fun
   return app.run(argc, argv, [&] {
     settle(app, options);
     if (options.save_config != "-") return body();
-    std::printf("%s\n", options.settled->settings.dump(2).c_str());
+    std::printf("%s\n", json_text(options.settled->settings, 2).c_str());
     return kDone;
   });
 }
@@ -370,12 +379,8 @@ RunData load_data(const RunOptions& o) {
 }
 
 Network make_network(const RunOptions& o, const std::string& layers, const RunData& data, SimpleRng& rng) {
-  const bool is_given = !o.layers.empty();
-  const Shape images{data.train.images.rows, data.train.images.cols, 1};
-  Network network = !o.init_from.empty() ? trained_network(o, data, rng)
-                                         : parse_network(is_given ? o.layers : layers, images,
-                                                         is_given ? "--layers" : "network")
-                                               .build(rng, o.init);
+  Network network =
+      o.init_from.empty() ? untrained_network(o, layers, data, rng) : trained_network(o, data, rng);
   if (network.classes() != data.train.classes) {
     throw Error(o.init_from.empty() ? "--layers" : o.init_from,
                 "the last layer makes " + std::to_string(network.classes()) + " numbers, expected " +

@@ -64,6 +64,12 @@ def run_child(name: str, command: list[str | Path], environment: dict[str, str] 
         return Child(stdout.read(), seconds, usage.ru_utime + usage.ru_stime, memory)
 
 
+def check_built(program: Path) -> None:
+    """Raises InputError if it is not there."""
+    if not program.exists():
+        raise InputError(program, "no such file", f"a built program (tools/run.sh {program.name} makes it)")
+
+
 def own_memory() -> int:
     """The benchmark's own peak in bytes: a child that needs less shows this."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT

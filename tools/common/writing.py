@@ -5,8 +5,10 @@ Whoever writes NAME next removes those that nobody has locked: their writers wer
 include/nn/files/atomic_file.hpp uses the same names and locks.
 """
 
+import dataclasses
 import errno
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -41,6 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
             yield path
     except OSError as error:
         raise InputError(path, f"cannot be written ({os_reason(error)})", "a writable file") from error
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a value, which may hold dataclasses, as JSON. Raises InputError."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, default=dataclasses.asdict, indent=2) + "\n")
 
 
 def keep_inputs(output: Path, *inputs: Path) -> None:
