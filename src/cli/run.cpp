@@ -18,6 +18,7 @@
 #include "nn/core/text.hpp"
 #include "nn/data/class_names.hpp"
 #include "nn/data/outliers.hpp"
+#include "nn/data/redrawn.hpp"
 #include "nn/data/split.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "nn/files/bin_files.hpp"
@@ -321,6 +322,10 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
   add_schedule(app, o.training.schedule);
   add_validation(app, o);
   add_augment(app, o.augment);
+  app.number("--redrawn", o.redrawn,
+             "digits added to the training images, with pens of 1 to 6.5 pixels and in forms that MNIST hardly "
+             "has, such as a crossed 7; as a share of the images",
+             0, 1);
   app.number("--outliers", o.outliers,
              "drawings of non-digits, made of the training images, which the network learns as a class of "
              "their own; as a share of the images",
@@ -366,6 +371,12 @@ RunData load_data(const RunOptions& o) {
   if (!names_file.empty()) names = load_class_names(names_file, train.classes);
   say(o, "data: %zu training and %zu test images of %zu x %zu pixels, %zu classes, from %s\n", train.size(),
       test.size(), train.images.rows, train.images.cols, train.classes, place_of(o.data).c_str());
+  if (o.redrawn > 0) {
+    const double count = std::ceil(o.redrawn * static_cast<double>(train.size()));
+    ThreadTeam team(o.threads);
+    add_redrawn(train, static_cast<std::size_t>(count), o.seed, team);
+    say(o, "redrawn: %.0f more digits, with other pens and in other forms\n", count);
+  }
   if (o.outliers > 0) {
     if (names.empty()) names = numbers_as_names(train.classes);
     names.push_back(kOutlierName);

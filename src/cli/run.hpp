@@ -36,6 +36,7 @@ struct RunOptions {
 
   DataSource data{};
   AugmentOptions augment{};
+  double redrawn = 0;   // as a share of the training images
   double outliers = 0;  // as a share of the training images
 
   std::uint64_t seed = 42;

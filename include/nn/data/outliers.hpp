@@ -12,57 +12,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "nn/core/error.hpp"
 #include "nn/core/parallel.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/data/dataset.hpp"
-#include "nn/data/prepare.hpp"
-#include "nn/data/thinning.hpp"
+#include "nn/data/strokes.hpp"
 
 namespace nn {
 
 namespace detail {
-using Strokes = std::vector<Stroke>;
-
-// Short strokes along the skeleton of a digit, (28, 28).
-inline Strokes skeleton(std::span<const std::uint8_t> image) {
-  std::vector<std::uint8_t> lines(image.size());
-  std::ranges::transform(image, lines.begin(), [](std::uint8_t ink) { return ink > 127; });
-  thin(lines, kDigitSide, kDigitSide);
-  Strokes strokes;
-  const auto point = [](std::size_t row, std::size_t col) {
-    return Point{static_cast<double>(col), static_cast<double>(row)};
-  };
-  for (std::size_t row = 0; row < kDigitSide; ++row) {
-    for (std::size_t col = 0; col < kDigitSide; ++col) {
-      const auto joined = [&](std::size_t r, std::size_t c) {
-        if (r >= kDigitSide || c >= kDigitSide || lines[r * kDigitSide + c] == 0) return;
-        strokes.push_back({point(row, col), point(r, c)});
-      };
-      if (lines[row * kDigitSide + col] == 0) continue;
-      joined(row, col + 1), joined(row + 1, col - 1), joined(row + 1, col), joined(row + 1, col + 1);
-    }
-  }
-  return strokes;
-}
-
-// Turns by `angle`, scales by `zoom` and moves by `by`, all about the origin.
-inline void move(Strokes& strokes, double angle, double zoom, Point by) {
-  const double cos = zoom * std::cos(angle), sin = zoom * std::sin(angle);
-  for (Stroke& stroke : strokes) {
-    for (Point& p : stroke) p = {cos * p.x - sin * p.y + by.x, sin * p.x + cos * p.y + by.y};
-  }
-}
-
-inline void append(Strokes& strokes, const Strokes& others) {
-  strokes.insert(strokes.end(), others.begin(), others.end());
-}
-
 class OutlierArtist {
  public:
   OutlierArtist(const Dataset& digits, std::uint64_t seed) : digits_(digits), rng_(seed) {}
@@ -170,18 +131,12 @@ inline void add_outliers(Dataset& data, std::size_t count, std::uint64_t seed, T
   }
   if (data.classes == 256) throw Error("--outliers", "there are 256 classes, expected at most 255");
 
-  const std::size_t images = data.images.bytes.size(), labels = data.labels.bytes.size();
-  data.images.bytes = data.images.bytes.grown(images + count * data.image_size());
-  data.labels.bytes = data.labels.bytes.grown(labels + count);
-  std::fill_n(data.labels.bytes.data() + labels, count, static_cast<std::uint8_t>(data.classes));
-  team.parallel_for(count, [&](std::size_t i) {
+  const auto label = static_cast<std::uint8_t>(data.classes);
+  add_drawings(data, count, team, [&](std::size_t i) {
     detail::OutlierArtist artist(data, item_seed(seed, i));
-    const detail::Strokes strokes = artist.draw();
-    const DigitPicture picture = draw(strokes, artist.pen_width());
-    std::ranges::transform(picture, data.images.bytes.data() + images + i * picture.size(),
-                           [](double ink) { return static_cast<std::uint8_t>(std::lround(255 * ink)); });
+    const Strokes strokes = artist.draw();
+    return LabelledDrawing{draw(strokes, artist.pen_width()), label};
   });
-  data.images.count += count;
   data.classes += 1;
 }
 
