@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <set>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -154,22 +153,12 @@ Settings read_settings(const std::string& path) {
   const auto refuse = [&](const std::string& found) {
     throw Error(path, found + ", expected an object with settings, each once");
   };
-  std::set<std::string> names;
-  const auto check = [&](int depth, Settings::parse_event_t event, const Settings& value) {
-    if (depth > kDeepestJson) refuse("is nested too deeply");
-    if (depth == 1 && event == Settings::parse_event_t::key && !names.insert(value).second) {
-      refuse("has " + json_in_brief(value) + " twice");
-    }
-    return true;
-  };
   const Bytes bytes = read_file(path, kLargestText);
   Settings settings;
   try {
-    settings = parse_json<Settings>({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, check);
-  } catch (const nlohmann::json::parse_error& error) {
-    refuse("is no JSON at byte " + std::to_string(error.byte));
-  } catch (const nlohmann::json::out_of_range&) {
-    refuse("holds a number that is too large");
+    settings = checked_json<Settings>({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  } catch (const JsonFault& fault) {
+    refuse(fault.what());
   }
   if (!settings.is_object()) refuse("holds " + std::string(settings.type_name()));
   return settings;

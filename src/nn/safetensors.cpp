@@ -1,7 +1,6 @@
 #include "nn/files/safetensors.hpp"
 
 #include <array>
-#include <set>
 #include <tuple>
 
 #include <nlohmann/json.hpp>
@@ -37,25 +36,16 @@ std::size_t safetensors_value_size(std::string_view dtype) {
   return found == sizes.end() ? 0 : found->second;
 }
 
-// The JSON object in `text`. A key that is given twice is refused: nlohmann::json would keep one of the two.
-// So is what is nested deeper than any header, as nlohmann::json prints with a stack frame a level.
+// The JSON object in `text`.
 nlohmann::json parse_safetensors_json(const std::string& path, std::string_view text) {
-  using nlohmann::json;
-  std::vector<std::set<std::string>> keys;  // of the objects around the current place, outermost first
-  const auto check = [&](int depth, json::parse_event_t event, const json& value) {
-    if (depth > 8) throw Error(path, "header is nested deeper than 8 levels, expected a SafeTensors file");
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
-      throw Error(path, "header has " + json_in_brief(value) + " twice, expected each name once");
-    }
-    return true;
-  };
+  constexpr std::size_t deepest = 8;  // levels; a header has three
   try {
-    if (text.starts_with('{')) return parse_json(text, check);
-  } catch (const json::exception&) {
+    nlohmann::json json = checked_json(text, deepest);
+    if (json.is_object() && text.starts_with('{')) return json;
+  } catch (const JsonFault& fault) {
+    throw Error(path, std::string("header ") + fault.what() + ", expected a SafeTensors file");
   }
-  throw Error(path, "header is not JSON, expected a SafeTensors file, whose header is a JSON object");
+  throw Error(path, "header is no JSON object, expected a SafeTensors file");
 }
 
 // One tensor's entry, whose bytes have to lie within `data_size` and to fit its shape.

@@ -12,6 +12,21 @@ TEST_CASE("JSON is read from a whole text, or not at all") {
   for (const char* text : {"", "{", "1 x", "[1e400]", "\"\xff\""}) CHECK(parse_json(text).is_discarded());
 }
 
+TEST_CASE("JSON that would keep the reader busy, or that says two things, is refused with what is wrong") {
+  const auto list =
+      [](std::size_t values) {  // of empty objects, which a callback would read in quadratic time
+        std::string text = "[";
+        for (std::size_t i = 1; i < values; ++i) text += "{},";
+        text.back() = ']';
+        return text;
+      };
+  CHECK(checked_json(list(kMostJsonValues)).size() == kMostJsonValues - 1);
+  CHECK_THROWS_WITH(checked_json(list(kMostJsonValues + 1)), "has more than 1000000 values");
+  CHECK_THROWS_WITH(checked_json(R"([{"a": 1}, {"a": {"b": 1, "c": 2, "b": 3}}])"), "has \"b\" twice");
+  CHECK_THROWS_WITH(checked_json("[[[1]]]", 2), "is nested deeper than 2 levels");
+  CHECK_THROWS_WITH(checked_json("[1e400]"), "holds a number that is too large");
+}
+
 TEST_CASE("JSON is written whatever bytes it holds") {
   CHECK(json_text(nlohmann::json{"\xff.bin"}) == "[\"\xef\xbf\xbd.bin\"]");
   const nlohmann::json letters = std::string(1000, 'a');

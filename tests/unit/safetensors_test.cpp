@@ -132,9 +132,12 @@ TEST_CASE("a bad SafeTensors file is refused with what was found and expected") 
   // Its JSON
   for (const char* json :
        {"", " {}", "[]", "{", "{}}", "{\"a\": }", "null", "{\"\xff\": 1}", "{\"a\": 1e999}"}) {
-    CHECK_THAT(refusal(file_of(json, 0)), contains("header is not JSON"));
+    CHECK_THAT(refusal(file_of(json, 0)), contains("expected a SafeTensors file"));
   }
-  CHECK_THAT(refusal(file_of(std::string(100'000, '['), 0)), contains("header is not JSON"));
+  CHECK_THAT(refusal(file_of("{\"a\": }", 0)), contains("header is no JSON at byte 7"));
+  CHECK_THAT(refusal(file_of("[]", 0)), contains("header is no JSON object"));
+  CHECK_THAT(refusal(file_of(std::string(100'000, '['), 0)),
+             contains("header is nested deeper than 8 levels"));
   CHECK_THAT(
       refusal(file_of("{" + entry("a", "[1]", "[0, 4]") + ", " + entry("a", "[1]", "[4, 8]") + "}", 8)),
       contains("header has \"a\" twice"));

@@ -147,7 +147,7 @@ TEST_CASE("files that are no settings are refused") {
   write_atomically(path, R"({"lr": 1, "epochs": 2, "lr": 1})");
   CHECK_THROWS_WITH(cli::read_settings(path), test::contains("c.json: has \"lr\" twice"));
   write_atomically(path, "{\"lr\": " + std::string(100'000, '['));
-  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("c.json: is nested too deeply"));
+  CHECK_THROWS_WITH(cli::read_settings(path), test::contains("c.json: is nested deeper than 64 levels"));
   std::filesystem::resize_file(path, kLargestText + 1);
   CHECK_THROWS_WITH(cli::read_settings(path), test::contains("16777217 bytes, expected at most 16777216"));
 }

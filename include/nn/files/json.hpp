@@ -3,6 +3,8 @@
 // Parsing and printing take seconds to compile: they are in src/nn/json.cpp alone.
 #pragma once
 
+#include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -10,17 +12,26 @@
 
 namespace nn {
 
-// No JSON here is nested deeper. Printing a value takes a stack frame a level.
-inline constexpr int kDeepestJson = 64;
+// No JSON here is nested deeper: printing a value takes a stack frame a level.
+inline constexpr std::size_t kDeepestJson = 64;
 
-// What nlohmann's parser makes of a whole text; "discarded" if it is no JSON, if a number in it is too large
-// for a double, or if it is nested too deeply.
+// No JSON here has more of them: text of two bytes a value can take a hundred bytes of memory.
+inline constexpr std::size_t kMostJsonValues = 1'000'000;
+
+// Why a text is refused: what it "is", "has" or "holds", to be put behind its path.
+struct JsonFault : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The JSON value that is the whole text, read in linear time. Throws JsonFault if it is no JSON, if a number
+// in it is too large for a double, if it is nested too deeply, has too many values or has a key twice in an
+// object.
+template <class Json = nlohmann::json>
+Json checked_json(std::string_view text, std::size_t deepest = kDeepestJson);
+
+// The same, but "discarded" in place of a fault.
 template <class Json = nlohmann::json>
 Json parse_json(std::string_view text);
-
-// The same, but it throws nlohmann::json::exception; `callback` may keep out values, as in Json::parse().
-template <class Json = nlohmann::json>
-Json parse_json(std::string_view text, const typename Json::parser_callback_t& callback);
 
 // The text of a value that holds a path or a name, which may be any bytes: JSON is UTF-8, and what is not
 // becomes U+FFFD. With `indent`, a line for each member, so many spaces a level.
