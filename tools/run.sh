@@ -43,6 +43,7 @@ run_tool() {
   need_packages "${python_packages[@]}"
   local requirements=(requirements.txt)
   [[ $name != export_onnx ]] || requirements+=(tools/requirements-export.txt)
+  [[ $name != handwriting_benchmark ]] || requirements+=(tools/requirements-handwriting.txt)
   python_environment "${requirements[@]}"
   exec "$root/.venv/bin/python" "$root/tools/$name.py" "$@"
 }

@@ -31,7 +31,7 @@ test_build() {
 
 # Without the user's display, so that the windows open on a virtual one that the tests start.
 test_python() {
-  python_environment requirements.txt tools/requirements-export.txt tests/python/requirements.txt
+  python_environment requirements.txt tools/requirements-export.txt tools/requirements-handwriting.txt tests/python/requirements.txt
   env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python
 }
 

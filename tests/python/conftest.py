@@ -47,13 +47,13 @@ def runs(build: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run
 
 @pytest.fixture(scope="session")
 def drawing_model(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model for drawn digits, trained by the command of the README."""
+    """The model for drawn digits, trained by the command of the README, in fewer epochs."""
     folder = tmp_path_factory.mktemp("drawing")
     readme = (ROOT / "README.md").read_text()
     options = re.search(r"run.sh mnist_cnn (.*) --output drawing.safetensors", readme.replace("\\\n", ""))
     assert options, "the README has no command that trains the model for drawn digits"
     files = ["--data-dir", DATA, "--output", folder / "drawing.safetensors", "--log", folder / "log.txt"]
-    command = [build / "mnist_cnn", "--quiet", *options[1].split(), *files]
+    command = [build / "mnist_cnn", "--quiet", *options[1].split(), "--epochs", "3", *files]
     subprocess.run(command, check=True, cwd=folder)
     return folder / "drawing.safetensors"
 

@@ -9,7 +9,7 @@ from support import MNIST_PROGRAMS, error_line, interrupt_after, run_program
 
 PRESETS = {
     "mnist_mlp": ["plain", "fast", "best"],
-    "mnist_cnn": ["plain", "fast", "drawing"],
+    "mnist_cnn": ["plain", "fast", "best", "drawing"],
     "mnist_attention_pool": ["plain"],
 }
 NETWORK = {
