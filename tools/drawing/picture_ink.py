@@ -28,7 +28,7 @@ luma, (299 red + 587 green + 114 blue) / 1000, laid over white where it is trans
               Of what of these is the largest, the line's tone is the median. t is the higher run. In each column
               the rows up to reach = t // 2 + 1 from the line lose their ink where it is at most 3/2 of the tone,
               unless there is ink both in the row reach + 1 above and in the one as far below: a stroke.
-              If nothing is left, all stays.
+              Those from left to right go first. If nothing is left, all stays.
   6. sides    connected parts that touch the picture's sides are left out if the other parts together are at
               least an eighth of its longer side high or wide: a shadow or a finger beside a drawing.
   7. dust     connected parts with less than DUST of the ink of the largest are left out.
@@ -81,9 +81,8 @@ def ink_of(grey: np.ndarray) -> np.ndarray:
         rows, columns = _paper_rows(grey), _paper_rows(grey.T)
         inner = _darker_or_lighter(grey[rows, columns])[0]
         ink = inner if inner.any() else ink
-    for axes in ((0, 1), (1, 0)):
-        ink = _without_lines(ink.transpose(axes)).transpose(axes)
-    return _drawing(ink)
+    rest = _without_lines(_without_lines(ink).T).T
+    return _drawing(rest if rest.any() else ink)
 
 
 def has_lines_across(ink: np.ndarray) -> bool:
@@ -149,7 +148,7 @@ def _without_lines(ink: np.ndarray) -> np.ndarray:
             place = (row >= 0) & (row < height) & ~stroke
             place[place] &= ink[row[place], x[place]] <= 1.5 * tone
             rest[row[place], x[place]] = 0
-    return rest if rest.any() else ink
+    return rest
 
 
 def _runs(line: np.ndarray, longest: int) -> list[tuple[int, int]]:

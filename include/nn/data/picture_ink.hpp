@@ -234,13 +234,13 @@ inline std::vector<RuledLine> ruled_lines(const InkView& ink) {
   return lines;
 }
 
-// Takes them out of `ink`, but where a stroke crosses them, unless nothing else is there.
+// Takes two or more of them out of `ink`, but where a stroke crosses them.
 inline void remove_ruled_lines(Ink& ink, InkView (*view)(Ink&)) {
-  const InkView before = view(ink);
-  const std::vector<RuledLine> lines = ruled_lines(before);
+  const InkView after = view(ink);
+  const std::vector<RuledLine> lines = ruled_lines(after);
   if (lines.size() < 2) return;
-  Ink rest = ink;
-  const InkView after = view(rest);
+  Ink copy = ink;
+  const InkView before = view(copy);
   const auto rows = static_cast<std::ptrdiff_t>(before.rows);
   const auto tone = [&](std::ptrdiff_t row, std::size_t col) {  // 0 outside of the picture
     return row >= 0 && row < rows ? before.at(static_cast<std::size_t>(row), col) : 0.0;
@@ -255,7 +255,6 @@ inline void remove_ruled_lines(Ink& ink, InkView (*view)(Ink&)) {
       }
     }
   }
-  if (std::ranges::any_of(rest.values, [](double value) { return value > 0; })) ink = std::move(rest);
 }
 
 // Takes out the connected parts that touch the picture's sides, if there is something else, and those with
@@ -298,12 +297,14 @@ inline Ink ink_of(const GreyPicture& picture) {
   assert(picture.rows > 0 && picture.cols > 0 && picture.pixels.size() == picture.rows * picture.cols);
   Ink grey = detail::reduced_grey(picture);
   auto [ink, is_noisy] = detail::darker_or_lighter(grey);
-  if (is_noisy) {
-    Ink inner = detail::darker_or_lighter(detail::paper_of(grey)).first;
-    if (std::ranges::any_of(inner.values, [](double value) { return value > 0; })) ink = std::move(inner);
-  }
-  detail::remove_ruled_lines(ink, detail::rows_of);
-  detail::remove_ruled_lines(ink, detail::columns_of);
+  const auto replace_unless_empty = [&ink = ink](Ink other) {
+    if (std::ranges::any_of(other.values, [](double value) { return value > 0; })) ink = std::move(other);
+  };
+  if (is_noisy) replace_unless_empty(detail::darker_or_lighter(detail::paper_of(grey)).first);
+  Ink rest = ink;
+  detail::remove_ruled_lines(rest, detail::rows_of);
+  detail::remove_ruled_lines(rest, detail::columns_of);
+  replace_unless_empty(std::move(rest));
   detail::keep_drawing(ink);
   return ink;
 }
