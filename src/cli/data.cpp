@@ -51,7 +51,9 @@ void add_data_options(Options& app, DataSource& source, const DataUse& use) {
       "SafeTensors file with train_images, train_labels, test_images and test_labels, in place of a folder");
   app.exclude("--data", "--data-dir");
   if (use.class_names)
-    app.path("--class-names", source.class_names, "text file, the name of a class a line [numbers]");
+    app.path("--class-names", source.class_names,
+             std::string("text file, the name of a class a line [") +
+                 (use.classes ? "class-names.txt in the folder, or numbers]" : "as the model says]"));
   if (use.classes)
     app.number("--classes", source.options.classes, "number of classes, 0 to count the names or the labels",
                0, 256);

@@ -164,6 +164,7 @@ void settle(Options& app, RunOptions& o) {
   }
   const bool is_adam = Optimizer(o.training.optimizer).uses_second_moment();
   if (is_adam && !app.is_given("--lr")) apply_settings(app, {{"lr", kAdamRate}}, "--optimizer");
+  // Few pictures make few steps in an epoch, far fewer than MNIST's, for which the defaults are.
   if (!app.is_given("--epochs") && o.data.file.empty() && beside_images(o.data).preparation) {
     const std::size_t steps =
         (count_training_images(o.data) + o.training.batch_size - 1) / o.training.batch_size;
@@ -315,7 +316,9 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
   app.group("Training");
   app.word("--preset", o.preset, "options for a purpose; --save-config - shows them, those given here win",
            preset_names(app.name()));
-  app.number("--epochs", o.training.epochs, "passes over the training images", 1, 1'000'000);
+  app.number("--epochs", o.training.epochs,
+             "passes over the training images; by default at least 2000 steps for data that make_idx made", 1,
+             1'000'000);
   app.number("--batch-size", o.training.batch_size, "images per step", 1, 65'536);
   app.number("--lr", o.training.learning_rate,
              "learning rate, " + number_text(kAdamRate) + " by default with adam and adamw", 1e-12, 1e6);

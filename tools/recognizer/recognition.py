@@ -15,7 +15,7 @@ import numpy as np
 
 from common.preparation import Kind
 from drawing.picture_ink import ink_of, read_grey
-from drawing.preparation import Prepared, prepare_ink, prepare_whole
+from drawing.preparation import SIDE, Prepared, prepare_ink, prepare_whole
 from drawing.screen import RejectReason
 from models import Model, probabilities
 from models.attention_maps import attention_layers, attention_maps
@@ -87,4 +87,5 @@ def prepare_picture(model: Model, grey: np.ndarray, ink: np.ndarray | None = Non
     preparation, size = model.preparation, model.picture_size
     if preparation.kind is Kind.PICTURES:
         return prepare_whole(grey, size, preparation.invert)
-    return prepare_ink(ink_of(grey / 255) if ink is None else ink, preparation, size[0])
+    side = SIDE if preparation.kind is Kind.DIGITS else size[0]
+    return prepare_ink(ink_of(grey / 255) if ink is None else ink, preparation, side)
