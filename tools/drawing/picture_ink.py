@@ -14,9 +14,9 @@ luma, (299 red + 587 green + 114 blue) / 1000, laid over white where it is trans
               so that soft edges stay. A border without noise hides nothing.
               If limit is larger than FAINTEST, rows and columns at the picture's sides are left out, as of a
               table beside the paper, and 2. and 3. are done again with the rest. Let m be the medians of all
-              rows, M their median, s = max(1, rows // 64). From the top they are the first k rows whose m
-              differs from M by more than EDGE, and s more, if these k + s are at most a quarter of them and m[k + s]
-              differs from m[k - 1 - s] (or m[0]) by more than EDGE: what changes little by little is light.
+              rows, M their median, s = max(1, rows // 64). From the top they are the first k + s rows, at most a
+              quarter of them, for the largest k with an edge: all of the k rows differ in m from row k + s by
+              more than EDGE, and from M by more than row k + s does. What changes little by little is light.
               Likewise from the bottom, the left and the right. If nothing is drawn on the rest, all counts.
   4. ink      is darker than the paper or lighter: the side with the larger sum of cubes of the differences.
               (Cubes: strokes are few and strong, shadows are large and weak.)
@@ -115,12 +115,12 @@ def _paper_rows(grey: np.ndarray) -> slice:
 def _edge(levels: np.ndarray) -> int:
     """How many of the first rows, of which these are the medians, are no paper."""
     paper, soft = _ranked(levels, 1, 2), max(1, len(levels) // 64)
-    differ = np.abs(levels - paper) > EDGE
-    count = int(np.argmin(differ))
-    if count == 0 or 4 * (count + soft) > len(levels):
-        return 0
-    step = levels[min(count + soft, len(levels) - 1)] - levels[max(count - 1 - soft, 0)]
-    return count + soft if abs(step) > EDGE else 0
+    for count in range(len(levels) // 4 - soft, 0, -1):
+        outside, inside = levels[:count], levels[count + soft]
+        is_edge = np.abs(outside - inside) > EDGE
+        if is_edge.all() and (np.abs(outside - paper) > abs(inside - paper)).all():
+            return count + soft
+    return 0
 
 
 def _without_lines(ink: np.ndarray) -> np.ndarray:

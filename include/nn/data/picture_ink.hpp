@@ -149,13 +149,14 @@ inline InkView columns_of(Ink& ink) {
 inline std::size_t edge(std::span<const double> levels) {
   const double paper = ranked({levels.begin(), levels.end()}, 1, 2);
   const std::size_t soft = std::max<std::size_t>(1, levels.size() / 64);
-  const auto first_paper =
-      std::ranges::find_if(levels, [&](double level) { return std::abs(level - paper) <= kEdge; });
-  const auto count = static_cast<std::size_t>(first_paper - levels.begin());
-  if (count == 0 || 4 * (count + soft) > levels.size()) return 0;
-  const double inside = levels[std::min(count + soft, levels.size() - 1)],
-               outside = levels[count - 1 - std::min(count - 1, soft)];
-  return std::abs(inside - outside) > kEdge ? count + soft : 0;
+  for (std::size_t count = levels.size() / 4; count > soft; --count) {
+    const double inside = levels[count];
+    const bool is_edge = std::ranges::all_of(levels.first(count - soft), [&](double outside) {
+      return std::abs(outside - inside) > kEdge && std::abs(outside - paper) > std::abs(inside - paper);
+    });
+    if (is_edge) return count;
+  }
+  return 0;
 }
 
 // The rows from the first to before the second are paper.
