@@ -322,10 +322,9 @@ def test_the_name_of_the_model_can_be_read(window: RecognizerWindow) -> None:
     press(window, "<m>")
     assert models.get() == "mnist_attention_pool"
     look = ttk.Style(window.root)
-    colours = [
-        str(look.lookup("TCombobox", name, ("readonly", "focus"))) for name in ("selectforeground", "selectbackground")
-    ]
-    assert colours == [TEXT, CARD]
+    parts = ("foreground", "fieldbackground", "selectforeground", "selectbackground")
+    colours = [str(look.lookup("TCombobox", part, ("readonly", "focus"))) for part in parts]
+    assert colours == [TEXT, CARD, TEXT, CARD]
 
 
 def test_a_model_of_other_classes(open_window: Opener) -> None:

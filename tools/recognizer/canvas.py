@@ -41,7 +41,7 @@ class Canvas:
     def repaint(self) -> None:
         """Shows the whole drawing, from scratch."""
         self.ink = np.zeros((self.side, self.side))
-        strokes, picture = self._drawing.content
+        strokes, picture, _ = self._drawing.content
         if picture is not None:
             self._paste(picture)
         for stroke in strokes:
