@@ -31,8 +31,8 @@ def load_picture_model(path: Path) -> Model:
     model = load_model(path)
     kind, (rows, columns) = model.preparation.kind, model.picture_size
     if kind is Kind.DIGITS and not model.takes(DIGIT_SIZE):
-        found = f"a network for digits of {model.pixels}"
-        raise ModelError(path, found, "{} x {} pixels".format(*DIGIT_SIZE))
+        expected = "one for {} x {} pixels, or one that says how its pictures were prepared".format(*DIGIT_SIZE)
+        raise ModelError(path, f"a network for {model.pixels}", expected)
     if not model.takes((rows, columns)) or (kind is Kind.DRAWINGS and rows != columns):
         raise ModelError(path, f"a network for {kind} of {model.pixels}", "a square")
     return model
