@@ -27,13 +27,6 @@ std::string folder_of(const DataSource& source) {
   return std::filesystem::is_directory(beside, unknown) ? beside.lexically_normal().string() : "data";
 }
 
-bool is_list_of_names(const nlohmann::json& json, std::size_t classes) {
-  return json.is_array() && json.size() == classes &&
-         std::ranges::all_of(json, [](const nlohmann::json& name) {
-           return name.is_string() && is_class_name(name.get_ref<const std::string&>());
-         });
-}
-
 }  // namespace
 
 void add_data_options(Options& app, DataSource& source, const DataUse& use) {
@@ -113,15 +106,7 @@ TrainedModel load_one(const std::string& path, const std::string& program, const
   if (holds_safetensors(path)) metadata = Safetensors(path).metadata();
 
   const std::size_t classes = network.classes();
-  std::vector<std::string> names = numbers_as_names(classes);
-  if (const auto found = metadata.find("class_names"); found != metadata.end()) {
-    const nlohmann::json list = parse_json(found->second);
-    if (!is_list_of_names(list, classes)) {
-      throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
-                            std::to_string(classes) + " names");
-    }
-    names = list.get<std::vector<std::string>>();
-  }
+  std::vector<std::string> names = class_names_of(path, metadata, classes);
   if (!class_names.empty()) {
     std::ranges::move(load_class_names(class_names, classes - has_outlier_class(names)), names.begin());
   }

@@ -1,6 +1,7 @@
 #include "nn/files/safetensors.hpp"
 
 #include <array>
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -128,6 +129,15 @@ detail::SafetensorsHeader parse_safetensors_header(const std::string& path, std:
   return header;
 }
 
+// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+float float_of_half(std::uint16_t half) {
+  const int exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
+  const float size = exponent == 0x1f ? (fraction == 0 ? HUGE_VALF : NAN)
+                     : exponent == 0  ? std::ldexp(static_cast<float>(fraction), -24)
+                                      : std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  return half & 0x8000 ? -size : size;
+}
+
 }  // namespace
 
 std::size_t SafetensorsWriter::save(const std::string& path) const {
@@ -159,7 +169,8 @@ std::size_t SafetensorsWriter::save(const std::string& path) const {
   return sizeof length + text.size() + end;
 }
 
-Safetensors::Safetensors(const std::string& path) : file_(path) {
+Safetensors::Safetensors(InputFile file) : file_(std::move(file)) {
+  const std::string& path = file_.path();
   constexpr std::uint64_t largest_header = 100'000'000;  // as in the package
   const std::uint64_t size = file_.size();
   std::uint64_t length = 0;
@@ -176,6 +187,18 @@ Safetensors::Safetensors(const std::string& path) : file_(path) {
   file_.read_at(sizeof length, text.data(), text.size());
   data_offset_ = sizeof length + length;
   header_ = parse_safetensors_header(path, text, size - data_offset_);
+}
+
+void Safetensors::read_floats(const std::string& name, std::span<const std::size_t> expected_shape,
+                              std::span<float> out) const {
+  if (dtype(name) != "F16" && dtype(name) != "F32") {
+    throw detail::tensor_error(path(), name, "has dtype " + dtype(name) + ", expected F32 or F16");
+  }
+  if (dtype(name) == "F32") return read(name, expected_shape, out);
+  check_shape(name, expected_shape);
+  std::vector<std::uint16_t> halves(out.size());
+  file_.read_at(data_offset_ + info(name).begin, halves.data(), halves.size() * sizeof halves[0]);
+  std::ranges::transform(halves, out.begin(), float_of_half);
 }
 
 }  // namespace nn
