@@ -248,6 +248,6 @@ TEST_CASE("float16 weights are read as the floats that they are") {
   nn_recognition found;
   REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);
   REQUIRE(nn_recognizer_image(r.get(), pixels.data(), 2, 2, &found) == 0);
-  // Logits 1.5 and -2: the halves of make_half() in tests/python/test_safetensors_models.py.
+  // Logits 1.5 and -2; tests/python/test_safetensors_models.py reads all of them.
   CHECK(found.probabilities[0] == Approx(1 / (1 + std::exp(-3.5))));
 }

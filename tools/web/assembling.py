@@ -19,9 +19,7 @@ def page(wasm: bytes, models: list[Embedded]) -> str:
 def script() -> str:
     """The modules as one: a page from disk may not import."""
     whole = "\n".join(_text(name) for name in SCRIPTS)
-    return re.sub(
-        r"^(import .*|export )", lambda found: "" if found[1] == "export " else "", whole, flags=re.M
-    )
+    return re.sub(r"^(?:import .*\n|export )", "", whole, flags=re.MULTILINE)
 
 
 def _text(name: str) -> str:

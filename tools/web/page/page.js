@@ -18,7 +18,9 @@ let keyPen = null; // where the keyboard's pen is, [x, y], once it is used
 // --- What is embedded: JSON, with base64 of gzip for the long parts.
 
 async function unpacked(base64) {
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; ++i) bytes[i] = text.charCodeAt(i);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
@@ -27,9 +29,11 @@ async function start() {
   const data = JSON.parse($("data").textContent);
   resize();
   update();
-  module = await compile(await unpacked(data.wasm));
-  for (const { name, about, bytes, mistakes } of data.models) {
-    const recognizer = await Recognizer.load(module, await unpacked(bytes), name);
+  const wasm = unpacked(data.wasm).then(compile);
+  for (const { name, about, bytes } of data.models) {
+    const file = await unpacked(bytes);
+    module ??= await wasm;
+    const recognizer = await Recognizer.load(module, file, name);
     addModel({ name, about, recognizer, mistakes: [] });
     update();
     document.documentElement.dataset.firstAnswer ??= performance.now().toFixed(0);
