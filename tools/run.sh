@@ -41,6 +41,7 @@ run_tool() {
   local name=$1
   shift
   need_packages "${python_packages[@]}"
+  [[ $name != web ]] || need_packages "${web_packages[@]}"
   local requirements=(requirements.txt)
   [[ $name != export_onnx ]] || requirements+=(tools/requirements-export.txt)
   [[ $name != handwriting_benchmark ]] || requirements+=(tools/requirements-handwriting.txt)

@@ -11,6 +11,9 @@ test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb)
 # clang's sanitizers: a part of clang on Ubuntu 22.04, later a package of their own.
 grep -qsxF 'VERSION_ID="22.04"' /etc/os-release || test_packages+=(libclang-rt-dev)
 
+# The page's own tests, which are skipped where there is no WebAssembly compiler or no browser. Ubuntu's is a snap.
+! grep -qsxF 'ID=debian' /etc/os-release || test_packages+=("${web_packages[@]}" chromium chromium-driver)
+
 check_shell() { shellcheck -x tools/*.sh .ci/run; }
 
 # Versions of clang-format disagree about details, so only the one of Debian 12 can fail the step; others warn.

@@ -80,7 +80,12 @@ class Network {
   // dlogits (B, K) = d(loss)/d(logits) -> the `grad` of every tensor, overwritten. `batch` and `pass` are
   // forward's.
   void backward(const Batch& batch, std::span<const float> dlogits, const Pass& pass);
-  // The same and value -= rate grad for every tensor, in fewer passes over memory; `grad` is left undefined.
+  // The same, and d(loss)/d(pixel) of pixels in 0 .. 1, (B, pixels), valid until the next call. Only without
+  // fusions: some have no use for the pixels' gradient.
+  std::span<const float> backward_to_pixels(const Batch& batch, std::span<const float> dlogits,
+                                            const Pass& pass);
+  // backward() and value -= rate grad for every tensor, in fewer passes over memory; `grad` is left
+  // undefined.
   void backward_and_step(const Batch& batch, std::span<const float> dlogits, float rate, const Pass& pass);
 
  private:
@@ -94,6 +99,7 @@ class Network {
   Chain chain_;
   std::uint64_t seed_ = 0;           // of dropout's masks
   Floats x_;                         // (B, pixels), for a first stage that takes floats
+  Floats dx_;                        // (B, pixels), of backward_to_pixels()
   std::vector<Tensor*> step_after_;  // those that no fusion's backward steps itself
 };
 

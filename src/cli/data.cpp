@@ -33,13 +33,6 @@ std::string file_in_folder(const DataSource& source, const char* name) {
   return (std::filesystem::path(folder_of(source)) / name).string();
 }
 
-bool is_list_of_names(const nlohmann::json& json, std::size_t classes) {
-  return json.is_array() && json.size() == classes &&
-         std::ranges::all_of(json, [](const nlohmann::json& name) {
-           return name.is_string() && is_class_name(name.get_ref<const std::string&>());
-         });
-}
-
 }  // namespace
 
 void add_data_options(Options& app, DataSource& source, const DataUse& use) {
@@ -145,15 +138,7 @@ TrainedModel load_one(const std::string& path, const std::string& program, const
   if (holds_safetensors(path)) metadata = Safetensors(path).metadata();
 
   const std::size_t classes = network.classes();
-  std::vector<std::string> names = numbers_as_names(classes);
-  if (const auto found = metadata.find("class_names"); found != metadata.end()) {
-    const nlohmann::json list = parse_json(found->second);
-    if (!is_list_of_names(list, classes)) {
-      throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
-                            std::to_string(classes) + " names");
-    }
-    names = list.get<std::vector<std::string>>();
-  }
+  std::vector<std::string> names = class_names_of(path, metadata, classes);
   if (!class_names.empty()) {
     std::ranges::move(load_class_names(class_names, classes - has_outlier_class(names)), names.begin());
   }
@@ -161,10 +146,7 @@ TrainedModel load_one(const std::string& path, const std::string& program, const
   const auto options = metadata.find("options");
   const nlohmann::json json = options == metadata.end() ? nlohmann::json() : parse_json(options->second);
   const bool transpose = json.is_object() && json.value("transpose", nlohmann::json()) == true;
-  TrainedModel model{{path}, {}, std::move(names), transpose, {}};
-  if (const auto found = metadata.find("preparation"); found != metadata.end()) {
-    model.preparation = parse_preparation(found->second, path + ": its metadata \"preparation\"");
-  }
+  TrainedModel model{{path}, {}, std::move(names), transpose, preparation_of(path, metadata)};
   model.networks.push_back(std::move(network));
   return model;
 }

@@ -154,12 +154,10 @@ Settings read_settings(const std::string& path) {
     throw Error(path, found + ", expected an object with settings, each once");
   };
   const Bytes bytes = read_file(path, kLargestText);
-  Settings settings;
-  try {
-    settings = checked_json<Settings>({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  } catch (const JsonFault& fault) {
-    refuse(fault.what());
-  }
+  std::string fault;
+  const Settings settings =
+      parse_json<Settings>({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kDeepestJson, &fault);
+  if (!fault.empty()) refuse(fault);
   if (!settings.is_object()) refuse("holds " + std::string(settings.type_name()));
   return settings;
 }

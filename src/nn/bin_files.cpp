@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -154,7 +155,12 @@ std::size_t save_bin(const Network& network, const std::string& path) {
 }
 
 Network load_bin(const std::string& path) {
-  BinReader file(path);
+  return load_bin(InputFile(path));
+}
+
+Network load_bin(InputFile input) {
+  BinReader file(std::move(input));
+  const std::string& path = file.path();
   Found found = mlp_in(file);
   if (!found) found = cnn_in(file);
   if (!found) found = attention_in(file);

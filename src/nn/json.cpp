@@ -17,6 +17,8 @@ class JsonCheck final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit JsonCheck(std::size_t deepest) : deepest_(deepest) {}
 
+  std::string fault;  // why the text is refused
+
   bool null() override { return count(); }
   bool boolean(bool) override { return count(); }
   bool number_integer(number_integer_t) override { return count(); }
@@ -31,25 +33,27 @@ class JsonCheck final : public nlohmann::json_sax<nlohmann::json> {
 
   bool key(string_t& name) override {
     if (keys_.back().insert(name).second) return true;
-    throw JsonFault("has " + json_in_brief(nlohmann::json(name)) + " twice");
+    return refuse("has " + json_in_brief(nlohmann::json(name)) + " twice");
   }
 
   bool parse_error(std::size_t byte, const std::string&, const nlohmann::json::exception& error) override {
-    if (dynamic_cast<const nlohmann::json::out_of_range*>(&error) != nullptr) {
-      throw JsonFault("holds a number that is too large");
-    }
-    throw JsonFault("is no JSON at byte " + std::to_string(byte));
+    const bool is_too_large = dynamic_cast<const nlohmann::json::out_of_range*>(&error) != nullptr;
+    return refuse(is_too_large ? "holds a number that is too large"
+                               : "is no JSON at byte " + std::to_string(byte));
   }
 
  private:
+  bool refuse(std::string why) {
+    fault = std::move(why);
+    return false;
+  }
   bool count() {
-    if (++values_ <= kMostJsonValues) return true;
-    throw JsonFault("has more than " + std::to_string(kMostJsonValues) + " values");
+    return ++values_ <= kMostJsonValues ||
+           refuse("has more than " + std::to_string(kMostJsonValues) + " values");
   }
   bool start() {
-    if (keys_.size() == deepest_) {
-      throw JsonFault("is nested deeper than " + std::to_string(deepest_) + " levels");
-    }
+    if (keys_.size() == deepest_)
+      return refuse("is nested deeper than " + std::to_string(deepest_) + " levels");
     keys_.emplace_back();
     return count();
   }
@@ -65,19 +69,11 @@ class JsonCheck final : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 template <class Json>
-Json checked_json(std::string_view text, std::size_t deepest) {
+Json parse_json(std::string_view text, std::size_t deepest, std::string* fault) {
   JsonCheck check(deepest);
-  nlohmann::json::sax_parse(text, &check);
-  return Json::parse(text);
-}
-
-template <class Json>
-Json parse_json(std::string_view text) {
-  try {
-    return checked_json<Json>(text);
-  } catch (const JsonFault&) {
-    return Json(Json::value_t::discarded);
-  }
+  if (nlohmann::json::sax_parse(text, &check)) return Json::parse(text);
+  if (fault != nullptr) *fault = check.fault;
+  return Json(Json::value_t::discarded);
 }
 
 template <class Json>
@@ -91,14 +87,12 @@ std::string json_in_brief(const Json& json) {
 }
 
 using Json = nlohmann::json;
-template Json parse_json(std::string_view);
-template Json checked_json(std::string_view, std::size_t);
+template Json parse_json(std::string_view, std::size_t, std::string*);
 template std::string json_text(const Json&, int);
 template std::string json_in_brief(const Json&);
 
 using OrderedJson = nlohmann::ordered_json;
-template OrderedJson parse_json(std::string_view);
-template OrderedJson checked_json(std::string_view, std::size_t);
+template OrderedJson parse_json(std::string_view, std::size_t, std::string*);
 template std::string json_text(const OrderedJson&, int);
 template std::string json_in_brief(const OrderedJson&);
 

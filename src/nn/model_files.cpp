@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
+#include <cstdint>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "nn/core/error.hpp"
+#include "nn/data/class_names.hpp"
 #include "nn/files/bin_files.hpp"
 #include "nn/files/json.hpp"
 #include "nn/files/older_files.hpp"
@@ -29,19 +28,39 @@ nlohmann::json description(const Safetensors& file) {
   return network;
 }
 
+// SafeTensors begin with a length far below 2^32, in 64 bits; a .bin with two sizes in 32 bits, neither 0.
+bool is_safetensors(const InputFile& file) {
+  std::array<std::uint8_t, 8> start{};
+  if (file.size() < start.size()) return false;
+  file.read_at(0, start.data(), start.size());
+  return std::ranges::all_of(std::span(start).last(4), [](std::uint8_t b) { return b == 0; });
+}
+
+Network read_model(const Safetensors& file) {
+  Network network = read_network(file);
+  read_weights(file, network);
+  return network;
+}
+
+bool is_list_of_names(const nlohmann::json& json, std::size_t classes) {
+  return json.is_array() && json.size() == classes &&
+         std::ranges::all_of(json, [](const nlohmann::json& name) {
+           return name.is_string() && is_class_name(name.get_ref<const std::string&>());
+         });
+}
+
 }  // namespace
 
 bool names_safetensors(const std::string& path) {
   return path.ends_with(".safetensors");
 }
 
-// SafeTensors begin with a length far below 2^32, in 64 bits; a .bin with two sizes in 32 bits, neither 0.
 bool holds_safetensors(const std::string& path) {
-  std::array<char, 8> start{};
-  std::error_code unknown;  // is no file
-  return std::filesystem::is_regular_file(path, unknown) &&
-         std::ifstream(path, std::ios::binary).read(start.data(), start.size()) &&
-         std::ranges::all_of(std::span(start).last(4), [](char c) { return c == 0; });
+  try {
+    return is_safetensors(InputFile(path));
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 void check_savable(const Network& network, const std::string& path) {
@@ -70,8 +89,10 @@ Network read_network(const Safetensors& file) {
   nlohmann::json json = description(file);
   if (is_older(json)) json = chain_of_older(json, file.path());
   NetworkBuilder network = network_of_json(json, file.path());
-  std::size_t bytes = 0;
-  for (const auto& [name, tensor] : file.tensors()) bytes += tensor.end - tensor.begin;
+  std::size_t bytes = 0;  // as float32
+  for (const auto& [name, tensor] : file.tensors()) {
+    bytes += (tensor.end - tensor.begin) * (tensor.dtype == "F16" ? 2 : 1);
+  }
   const std::size_t expected = sizeof(float) * network.parameters();
   if (bytes < expected) {
     throw Error(file.path(), std::to_string(bytes) + " bytes of values, expected at least " +
@@ -82,7 +103,7 @@ Network read_network(const Safetensors& file) {
 
 void read_finite(const Safetensors& file, const std::string& name, std::span<const std::size_t> shape,
                  std::span<float> values) {
-  file.read(name, shape, values);
+  file.read_floats(name, shape, values);
   if (!finite(std::span<const float>(values))) {
     throw Error(file.path(),
                 "tensor \"" + name + "\" holds a NaN or an infinite value, expected finite numbers");
@@ -97,10 +118,39 @@ void read_weights(const Safetensors& file, Network& network) {
 
 Network load_model(const std::string& path) {
   if (!holds_safetensors(path)) return load_bin(path);
-  const Safetensors file(path);
-  Network network = read_network(file);
-  read_weights(file, network);
-  return network;
+  return read_model(Safetensors(path));
+}
+
+StoredModel load_model(const std::string& name, std::span<const std::uint8_t> bytes) {
+  InputFile file(name, bytes);
+  if (!is_safetensors(file)) {
+    Network network = load_bin(std::move(file));
+    std::vector<std::string> names = numbers_as_names(network.classes());
+    return {std::move(network), std::move(names)};
+  }
+  const Safetensors tensors(std::move(file));
+  Network network = read_model(tensors);
+  std::vector<std::string> names = class_names_of(name, tensors.metadata(), network.classes());
+  return {std::move(network), std::move(names), preparation_of(name, tensors.metadata())};
+}
+
+std::vector<std::string> class_names_of(const std::string& path,
+                                        const std::map<std::string, std::string>& metadata,
+                                        std::size_t classes) {
+  const auto found = metadata.find("class_names");
+  if (found == metadata.end()) return numbers_as_names(classes);
+  const nlohmann::json list = parse_json(found->second);
+  if (!is_list_of_names(list, classes)) {
+    throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
+                          std::to_string(classes) + " names");
+  }
+  return list.get<std::vector<std::string>>();
+}
+
+Preparation preparation_of(const std::string& path, const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find("preparation");
+  if (found == metadata.end()) return {};
+  return parse_preparation(found->second, path + ": its metadata \"preparation\"");
 }
 
 }  // namespace nn

@@ -132,6 +132,16 @@ void Network::backward(const Batch& batch, std::span<const float> dlogits, const
   chain_.backward(last_input(batch), mat(dlogits, batch.size, classes()), {}, complete(batch, pass));
 }
 
+std::span<const float> Network::backward_to_pixels(const Batch& batch, std::span<const float> dlogits,
+                                                   const Pass& pass) {
+  assert(chain_.fusions().empty());
+  for (Tensor* t : tensors()) t->make_grad();
+  dx_.resize(batch.size * pixels());
+  chain_.backward(last_input(batch), mat(dlogits, batch.size, classes()), mat(dx_, batch.size, pixels()),
+                  complete(batch, pass));
+  return dx_;
+}
+
 void Network::backward_and_step(const Batch& batch, std::span<const float> dlogits, float rate,
                                 const Pass& pass) {
   for (Tensor* t : step_after_) t->make_grad();

@@ -1,6 +1,7 @@
 #include "nn/files/safetensors.hpp"
 
 #include <array>
+#include <cmath>
 #include <tuple>
 
 #include <nlohmann/json.hpp>
@@ -39,12 +40,10 @@ std::size_t safetensors_value_size(std::string_view dtype) {
 // The JSON object in `text`.
 nlohmann::json parse_safetensors_json(const std::string& path, std::string_view text) {
   constexpr std::size_t deepest = 8;  // levels; a header has three
-  try {
-    nlohmann::json json = checked_json(text, deepest);
-    if (json.is_object() && text.starts_with('{')) return json;
-  } catch (const JsonFault& fault) {
-    throw Error(path, std::string("header ") + fault.what() + ", expected a SafeTensors file");
-  }
+  std::string fault;
+  nlohmann::json json = parse_json(text, deepest, &fault);
+  if (!fault.empty()) throw Error(path, "header " + fault + ", expected a SafeTensors file");
+  if (json.is_object() && text.starts_with('{')) return json;
   throw Error(path, "header is no JSON object, expected a SafeTensors file");
 }
 
@@ -118,6 +117,15 @@ detail::SafetensorsHeader parse_safetensors_header(const std::string& path, std:
   return header;
 }
 
+// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+float float_of_half(std::uint16_t half) {
+  const int exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
+  const float size = exponent == 0x1f ? (fraction == 0 ? HUGE_VALF : NAN)
+                     : exponent == 0  ? std::ldexp(static_cast<float>(fraction), -24)
+                                      : std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  return half & 0x8000 ? -size : size;
+}
+
 }  // namespace
 
 std::size_t SafetensorsWriter::save(const std::string& path) const {
@@ -149,7 +157,8 @@ std::size_t SafetensorsWriter::save(const std::string& path) const {
   return sizeof length + text.size() + end;
 }
 
-Safetensors::Safetensors(const std::string& path) : file_(path) {
+Safetensors::Safetensors(InputFile file) : file_(std::move(file)) {
+  const std::string& path = file_.path();
   constexpr std::uint64_t largest_header = 100'000'000;  // as in the package
   const std::uint64_t size = file_.size();
   std::uint64_t length = 0;
@@ -166,6 +175,18 @@ Safetensors::Safetensors(const std::string& path) : file_(path) {
   file_.read_at(sizeof length, text.data(), text.size());
   data_offset_ = sizeof length + length;
   header_ = parse_safetensors_header(path, text, size - data_offset_);
+}
+
+void Safetensors::read_floats(const std::string& name, std::span<const std::size_t> expected_shape,
+                              std::span<float> out) const {
+  if (dtype(name) != "F16" && dtype(name) != "F32") {
+    throw detail::tensor_error(path(), name, "has dtype " + dtype(name) + ", expected F32 or F16");
+  }
+  if (dtype(name) == "F32") return read(name, expected_shape, out);
+  check_shape(name, expected_shape);
+  std::vector<std::uint16_t> halves(out.size());
+  file_.read_at(data_offset_ + info(name).begin, halves.data(), halves.size() * sizeof halves[0]);
+  std::ranges::transform(halves, out.begin(), float_of_half);
 }
 
 }  // namespace nn

@@ -56,3 +56,8 @@ def test_as_a_part_it_brings_the_library_only(tmp_path: Path) -> None:
     run("cmake", "-S", mine, "-B", mine / "build", cwd=tmp_path)
     targets = run("cmake", "--build", mine / "build", "--target", "help", cwd=tmp_path)
     assert "... nn\n" in targets and "mnist_mlp" not in targets and "unit_tests" not in targets
+
+
+def test_the_readme_has_the_c_example_that_is_compiled() -> None:
+    example = (ROOT / "README.md").read_text().split("```c\n")[1].split("```")[0]
+    assert example == (ROOT / "tests" / "example_recognizer.c").read_text()

@@ -15,6 +15,7 @@ from models.layers import Conv, Dense, Gelu, Patches, Relu, Residual
 from models.network_json import parse_network
 from models.old_networks import parse_old_network
 from networks import OTHER_NETWORKS, SMALL, model_error, random_model, written
+from support import GOLDEN
 
 
 @pytest.mark.parametrize("name", OTHER_NETWORKS)
@@ -293,3 +294,10 @@ def test_bad_old_networks(kind: str, key: str, value: object, said: str, tmp_pat
 def test_class_names(tmp_path: Path) -> None:
     assert load_model(random_file(tmp_path)).class_names == ["0", "1"]
     assert load_model(random_file(tmp_path, class_names='["shoe", "bag"]')).class_names == ["shoe", "bag"]
+
+
+def test_float16_weights_are_read_as_the_floats_that_they_are():
+    model = load_model(GOLDEN / "half.safetensors")
+    halves = [[1.5, -2], [0.25, 6e-8], [65504, -1], [0, 0.1]]
+    np.testing.assert_array_equal(model.tensors["dense1.weight"], np.array(halves, np.float16))
+    assert model.tensors["dense1.weight"].dtype == np.float32

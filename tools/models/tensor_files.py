@@ -1,7 +1,8 @@
 """Named tensors with metadata: .safetensors, which the C++ programs read and write too, and NPZ for numpy.
 
 Metadata of a .safetensors is text by name: "format" is "nn.model", "network" is as in network_json.py, the
-rest is optional: "program", "options", "class_names" (a JSON list), "preparation" (preparation.py), ... Tensors are float32, LAYERn.SUFFIX:
+rest is optional: "program", "options", "class_names" (a JSON list), "preparation" (common/preparation.py), ...
+Tensors are float32 (float16 is read, too), LAYERn.SUFFIX:
 n counts the layers of a kind through the chain, such as conv1.weight. Others, such as a checkpoint's, are no
 part of the model. An NPZ has the same tensors, and the metadata as one JSON text called "metadata".
 """
@@ -52,7 +53,7 @@ def read_safetensors(path: Path) -> Model:
                 if name not in names:
                     raise ModelError(path, f"no tensor {name}", expected)
                 view = file.get_slice(name)
-                if (view.get_dtype(), tuple(view.get_shape())) != ("F32", shape):
+                if view.get_dtype() not in ("F32", "F16") or tuple(view.get_shape()) != shape:
                     found = f"tensor {name} is {view.get_dtype()} {tuple(view.get_shape())}"
                     raise ModelError(path, found, expected)
                 tensors[own_name] = file.get_tensor(name).reshape(own_shape)

@@ -11,6 +11,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "nn/core/error.hpp"
 #include "nn/core/tensor.hpp"
@@ -52,6 +53,7 @@ class BinReader {
  public:
   // Throws Error if the file cannot be read.
   explicit BinReader(const std::string& path) : file_(path) {}
+  explicit BinReader(InputFile file) : file_(std::move(file)) {}
 
   std::size_t file_size() const { return file_.size(); }
   const std::string& path() const { return file_.path(); }

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <string>
 
+#include "nn/files/read_file.hpp"
 #include "nn/network.hpp"
 
 namespace nn {
@@ -29,5 +30,6 @@ std::size_t save_bin(const Network& network, const std::string& path);
 // Throws Error if the file is missing, is none of the three, is cut short, is of a network beyond the limits,
 // or holds a NaN.
 Network load_bin(const std::string& path);
+Network load_bin(InputFile file);
 
 }  // namespace nn

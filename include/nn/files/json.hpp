@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -18,20 +17,11 @@ inline constexpr std::size_t kDeepestJson = 64;
 // No JSON here has more of them: text of two bytes a value can take a hundred bytes of memory.
 inline constexpr std::size_t kMostJsonValues = 1'000'000;
 
-// Why a text is refused: what it "is", "has" or "holds", to be put behind its path.
-struct JsonFault : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// The JSON value that is the whole text, read in linear time. Throws JsonFault if it is no JSON, if a number
-// in it is too large for a double, if it is nested too deeply, has too many values or has a key twice in an
-// object.
+// The JSON value that is the whole text, read in linear time. "Discarded" if it is no JSON, if a number in it
+// is too large for a double, if it is nested too deeply, has too many values or has a key twice in an object;
+// `fault`, if given, is then what it "is", "has" or "holds", to be put behind a path.
 template <class Json = nlohmann::json>
-Json checked_json(std::string_view text, std::size_t deepest = kDeepestJson);
-
-// The same, but "discarded" in place of a fault.
-template <class Json = nlohmann::json>
-Json parse_json(std::string_view text);
+Json parse_json(std::string_view text, std::size_t deepest = kDeepestJson, std::string* fault = nullptr);
 
 // The text of a value that holds a path or a name, which may be any bytes: JSON is UTF-8, and what is not
 // becomes U+FFFD. With `indent`, a line for each member, so many spaces a level.

@@ -1,16 +1,18 @@
 // Networks to and from files: .safetensors, which can hold every one, and .bin (bin_files.hpp).
 //
-// The .safetensors has a float32 tensor for each of network.state(), of the same name and shape, and metadata
-// "format": "nn.model" and "network", which is network.json(). There may be more metadata, and more tensors.
-// Files of before networks were chains are read, too (older_files.hpp).
+// The .safetensors has a float32 tensor (float16 is read, too) for each of network.state(), of the same name
+// and shape, and metadata "format": "nn.model" and "network", which is network.json(). There may be more
+// metadata, and more tensors. Files of before networks were chains are read, too (older_files.hpp).
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "nn/data/preparation.hpp"
 #include "nn/files/safetensors.hpp"
 #include "nn/network.hpp"
 
@@ -31,6 +33,25 @@ std::size_t save_model(const Network& network, const std::string& path,
 
 // A network of either format. Throws Error if the file is missing or no whole model.
 Network load_model(const std::string& path);
+
+// The same of bytes in memory, which `name` names in messages, with what the file says of its classes and
+// pictures.
+struct StoredModel {
+  Network network;
+  std::vector<std::string> class_names;  // (K)
+  Preparation preparation{};
+};
+StoredModel load_model(const std::string& name, std::span<const std::uint8_t> bytes);
+
+// What the metadata of the file `path` calls the classes, "0", "1", ... if it says nothing. Throws Error if
+// that is no list of a name for each class.
+std::vector<std::string> class_names_of(const std::string& path,
+                                        const std::map<std::string, std::string>& metadata,
+                                        std::size_t classes);
+
+// How pictures are prepared for it: as MNIST's if the metadata says nothing. Throws Error if it says
+// something else.
+Preparation preparation_of(const std::string& path, const std::map<std::string, std::string>& metadata);
 
 // What they are made of, for checkpoints.
 

@@ -9,10 +9,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "nn/core/error.hpp"
 #include "nn/core/memory.hpp"
@@ -66,15 +68,29 @@ class InputFile {
     ::close(descriptor_);
     throw is_known ? Error(path, "not a regular file") : system_error(path, "cannot be read");
   }
-  ~InputFile() { ::close(descriptor_); }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
+  // A file that is in memory already, where its bytes stay. `name`: what messages call it.
+  InputFile(std::string name, std::span<const std::uint8_t> bytes)
+      : path_(std::move(name)), size_(bytes.size()), bytes_(bytes.data()) {}
+  ~InputFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  InputFile(InputFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        descriptor_(std::exchange(other.descriptor_, -1)),
+        size_(other.size_),
+        bytes_(other.bytes_) {}
+  InputFile& operator=(InputFile&&) = delete;
 
   const std::string& path() const { return path_; }
   std::size_t size() const { return size_; }  // bytes
 
   // Fills `out`, `size` bytes, from the byte `offset` on. Throws Error if the file does not have them.
   void read_at(std::size_t offset, void* out, std::size_t size) const {
+    if (bytes_) {
+      if (offset > size_ || size > size_ - offset) throw Error(path_, "ends early, expected more bytes");
+      std::memcpy(out, bytes_ + offset, size);
+      return;
+    }
     for (char* next = static_cast<char*>(out); size > 0;) {
       const ssize_t got = ::pread(descriptor_, next, size, static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
@@ -90,8 +106,9 @@ class InputFile {
   static constexpr int kHow = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // does not wait for a pipe's other end
 
   std::string path_;
-  int descriptor_;
+  int descriptor_ = -1;
   std::size_t size_ = 0;
+  const std::uint8_t* bytes_ = nullptr;  // of a file in memory
 };
 
 // Bytes of a text that people write: a file of another kind, named by mistake, is not worth reading.

@@ -109,7 +109,8 @@ class SafetensorsWriter {
 class Safetensors {
  public:
   // Throws Error if the file cannot be read or if anything in its header is wrong.
-  explicit Safetensors(const std::string& path);
+  explicit Safetensors(const std::string& path) : Safetensors(InputFile(path)) {}
+  explicit Safetensors(InputFile file);
 
   const std::string& path() const { return file_.path(); }
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
@@ -126,14 +127,15 @@ class Safetensors {
   // The values of a tensor of this type and shape, into `out`. Throws Error if it is missing or another.
   template <SafetensorsValue T>
   void read(const std::string& name, std::span<const std::size_t> expected_shape, std::span<T> out) const {
-    if (!std::ranges::equal(shape(name), expected_shape)) {
-      throw detail::tensor_error(
-          path(), name, "has shape " + shape_text(shape(name)) + ", expected " + shape_text(expected_shape));
-    }
+    check_shape(name, expected_shape);
     assert(out.size() * sizeof(T) == info(name).end - info(name).begin ||
            dtype(name) != safetensors_dtype<T>);
     read_part(name, 0, out);
   }
+
+  // The same for float32 or float16, as float.
+  void read_floats(const std::string& name, std::span<const std::size_t> expected_shape,
+                   std::span<float> out) const;
 
   // The values of a tensor of this type and any shape.
   template <SafetensorsValue T>
@@ -161,6 +163,12 @@ class Safetensors {
     const auto found = header_.tensors.find(name);
     if (found != header_.tensors.end()) return found->second;
     throw Error(path(), "has no tensor \"" + name + "\" among its " + std::to_string(header_.tensors.size()));
+  }
+
+  void check_shape(const std::string& name, std::span<const std::size_t> expected) const {
+    if (std::ranges::equal(shape(name), expected)) return;
+    throw detail::tensor_error(path(), name,
+                               "has shape " + shape_text(shape(name)) + ", expected " + shape_text(expected));
   }
 
   InputFile file_;

@@ -55,6 +55,7 @@ class BatchNorm : public Layer {
 
   // backward, R = samples x positions: dw = sum of dy n, db = sum of dy,
   //   dx = w / sqrt(variance + epsilon) (dy - db / R - n dw / R)
+  // With running statistics, which do not depend on x: dx = w / sqrt(variance + epsilon) dy
   void backward(ConstMatrix x, ConstMatrix, ConstMatrix dy, Matrix dx, const Pass& pass) override {
     const std::size_t C = channels();
     const ConstMatrix xs = by_position(x, C), dys = by_position(dy, C);
@@ -71,7 +72,7 @@ class BatchNorm : public Layer {
     std::copy_n(sums.begin(), C, w.grad.begin());
     std::copy_n(sums.begin() + static_cast<std::ptrdiff_t>(C), C, b.grad.begin());
     if (!dx.data) return;
-    const float share = 1.0f / static_cast<float>(xs.rows);
+    const float share = pass.training ? 1.0f / static_cast<float>(xs.rows) : 0.0f;
     for_row_blocks(pass.team, xs.rows, C, [&](std::size_t first, std::size_t count) {
       for (std::size_t r = first; r < first + count; ++r) {
         const float *in = xs.data + r * C, *d = dys.data + r * C;

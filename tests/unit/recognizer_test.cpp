@@ -1,0 +1,253 @@
+// nn/recognizer.h: the same answers as the library's, and a text for everything that can go wrong.
+#include "nn/recognizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "nn/core/parallel.hpp"
+#include "nn/core/rng.hpp"
+#include "nn/files/model_files.hpp"
+#include "nn/layers/softmax_cross_entropy.hpp"
+#include "nn/network.hpp"
+#include "temporary_folder.hpp"
+
+using namespace nn;
+using nn::test::contains;
+
+namespace {
+
+constexpr const char* kMlp = "dense 12, relu, dense 10";
+constexpr const char* kTransformer =
+    "patches 7 8, position learned, residual(layer-norm, attention 2 projection), mean, dense 10";
+
+using Recognizer = std::unique_ptr<nn_recognizer, decltype(&nn_recognizer_free)>;
+
+std::string model_bytes(const std::string& layers, const std::map<std::string, std::string>& metadata = {},
+                        const Shape& input = {28, 28, 1}) {
+  SimpleRng rng(5);
+  const Network network = parse_network(layers, input, "test").build(rng);
+  const test::TemporaryFolder folder;
+  save_model(network, folder / "model.safetensors", metadata);
+  return test::file_bytes(folder / "model.safetensors");
+}
+
+Recognizer loaded(const std::string& bytes) {
+  char error[NN_RECOGNIZER_ERROR_SIZE];
+  Recognizer r(nn_recognizer_load(bytes.data(), bytes.size(), "model", error, sizeof error),
+               nn_recognizer_free);
+  CHECK(std::string(error) == "");
+  REQUIRE(r);
+  return r;
+}
+
+std::string load_error(const std::string& bytes) {
+  char error[NN_RECOGNIZER_ERROR_SIZE];
+  const Recognizer r(nn_recognizer_load(bytes.data(), bytes.size(), "some file", error, sizeof error),
+                     nn_recognizer_free);
+  CHECK(!r);
+  return error;
+}
+
+// A "7", and its mirror image.
+const std::vector<double> kSeven{60, 40, 200, 40, 120, 240};
+
+int ask(const Recognizer& r, const std::vector<double>& points, nn_recognition& found) {
+  const std::size_t length = points.size() / 2;
+  return nn_recognizer_strokes(r.get(), points.data(), &length, 1, 20, &found);
+}
+
+}  // namespace
+
+TEST_CASE("the recognizer answers as the network does") {
+  const std::string layers = GENERATE(as<std::string>(), kMlp, kTransformer);
+  const Recognizer r = loaded(model_bytes(layers));
+  CHECK(nn_recognizer_version() == NN_RECOGNIZER_VERSION);
+  CHECK(nn_recognizer_classes(r.get()) == 10);
+  CHECK(std::string(nn_recognizer_class_name(r.get(), 3)) == "3");
+  CHECK(nn_recognizer_class_name(r.get(), 10) == nullptr);
+  CHECK(nn_recognizer_rows(r.get()) == 28);
+  CHECK(nn_recognizer_cols(r.get()) == 28);
+  CHECK(nn_recognizer_network(r.get()) == layers);
+
+  nn_recognition found;
+  REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);
+  REQUIRE(ask(r, kSeven, found) == 0);
+  REQUIRE(found.verdict == NN_RECOGNIZED);
+  CHECK(std::string(found.verdict_text) == "digit");
+  REQUIRE(found.rows * found.cols == 784);
+
+  SimpleRng rng(5);
+  Network network = parse_network(layers, {28, 28, 1}, "test").build(rng);
+  ThreadTeam team(1);
+  const std::span<const std::uint8_t> pixels(found.pixels, 784);
+  const std::span<const float> logits = network.forward({.size = 1, .pixels = pixels, .labels = {}}, {team});
+  std::vector<float> p(logits.begin(), logits.end());
+  softmax(p);
+  CHECK(std::equal(p.begin(), p.end(), found.probabilities));
+  CHECK(static_cast<std::size_t>(found.label) == argmax(p));
+  CHECK(std::string(found.name) == std::to_string(found.label));
+
+  // The same image, as it is, and above a threshold that nothing reaches.
+  const std::vector<std::uint8_t> copy(pixels.begin(), pixels.end());
+  REQUIRE(nn_recognizer_set_threshold(r.get(), 1) == 0);
+  REQUIRE(nn_recognizer_image(r.get(), copy.data(), 28, 28, &found) == 0);
+  CHECK(std::equal(p.begin(), p.end(), found.probabilities));
+  CHECK(found.verdict == NN_NOT_SURE);
+  CHECK(found.label == -1);
+  CHECK(found.name == nullptr);
+}
+
+TEST_CASE("an explanation is the slope of the log odds, and the attention") {
+  const std::string layers =  // without kinks, on which finite differences go wrong
+      GENERATE(as<std::string>(), "dense 12, gelu, dense 10", kTransformer,
+               "conv 4 3x3, batch-norm, gelu, avg-pool 2, dense 10");
+  const Recognizer r = loaded(model_bytes(layers));
+  nn_recognition found;
+  nn_explanation why;
+  CHECK(nn_recognizer_explain(r.get(), &why) == -1);
+  CHECK_THAT(nn_recognizer_error(r.get()), contains("expected a recognised drawing"));
+
+  REQUIRE(ask(r, kSeven, found) == 0);
+  const std::vector<std::uint8_t> pixels(found.pixels, found.pixels + 784);
+  const std::vector<float> before(found.probabilities, found.probabilities + 10);
+  REQUIRE(nn_recognizer_explain(r.get(), &why) == 0);
+  const std::vector<float> saliency(why.saliency, why.saliency + why.rows * why.cols);
+  const auto label = static_cast<std::size_t>(why.label);
+  CHECK(label == argmax(before));
+
+  const auto log_odds = [&](std::size_t pixel, int change) {
+    std::vector<std::uint8_t> other = pixels;
+    other[pixel] = static_cast<std::uint8_t>(other[pixel] + change);
+    REQUIRE(nn_recognizer_image(r.get(), other.data(), 28, 28, &found) == 0);
+    const double p = static_cast<double>(found.probabilities[label]);
+    return std::log(p / (1 - p));
+  };
+  double largest = 0;
+  for (std::size_t pixel = 30; pixel < 784; pixel += 83) {
+    const int up = pixels[pixel]<255, down = pixels[pixel]> 0;
+    const double slope = (log_odds(pixel, up) - log_odds(pixel, -down)) * 255 / (up + down);
+    largest = std::max(largest, std::abs(slope - static_cast<double>(saliency[pixel])));
+  }
+  CHECK(largest < 0.02);
+
+  // Nothing of it stays behind.
+  REQUIRE(nn_recognizer_image(r.get(), pixels.data(), 28, 28, &found) == 0);
+  CHECK(std::equal(before.begin(), before.end(), found.probabilities));
+
+  if (layers != kTransformer) {
+    CHECK(why.attention == nullptr);
+    return;
+  }
+  REQUIRE(nn_recognizer_explain(r.get(), &why) == 0);
+  REQUIRE(why.heads == 2);
+  REQUIRE(why.tokens == 16);
+  CHECK(why.token_rows == 4);
+  CHECK(why.token_cols == 4);
+  for (std::size_t row = 0; row < why.heads * why.tokens; ++row) {
+    const float* weights = why.attention + row * why.tokens;
+    CHECK(std::abs(std::accumulate(weights, weights + why.tokens, -1.0f)) < 1e-5f);
+  }
+}
+
+TEST_CASE("what is no digit is refused, and pictures are prepared") {
+  const Recognizer r = loaded(model_bytes(kMlp));
+  nn_recognition found;
+  REQUIRE(nn_recognizer_strokes(r.get(), nullptr, nullptr, 0, 20, &found) == 0);
+  CHECK(found.verdict == NN_NOTHING_DRAWN);
+  CHECK(found.probabilities == nullptr);
+  CHECK(found.pixels != nullptr);
+  REQUIRE(ask(r, {100, 100, 101, 100}, found) == 0);
+  CHECK(found.verdict == NN_TOO_SMALL);
+  CHECK(std::string(found.verdict_text) == "too small");
+
+  std::vector<std::uint8_t> picture(100 * 80, 255);  // a vertical line
+  for (std::size_t row = 20; row < 80; ++row)
+    std::fill_n(picture.begin() + std::ptrdiff_t(row * 80 + 38), 5, 0);
+  REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);
+  REQUIRE(nn_recognizer_picture(r.get(), picture.data(), 100, 80, &found) == 0);
+  CHECK(found.verdict == NN_RECOGNIZED);
+  CHECK(std::count_if(found.pixels, found.pixels + 784, [](std::uint8_t p) { return p > 0; }) > 20);
+}
+
+TEST_CASE("class names come from the model, and non-digits are none of the classes") {
+  const Recognizer r =
+      loaded(model_bytes("dense 3", {{"class_names", R"(["one", "zwölf", "none of these"])"}}));
+  CHECK(nn_recognizer_classes(r.get()) == 2);
+  CHECK(std::string(nn_recognizer_class_name(r.get(), 1)) == "zwölf");
+  CHECK_THAT(load_error(model_bytes("dense 3", {{"class_names", R"(["one"])"}})),
+             contains("expected a JSON list of 3 names"));
+}
+
+TEST_CASE("several recognizers at once do not disturb one another") {
+  const Recognizer a = loaded(model_bytes(kMlp)), b = loaded(model_bytes(kTransformer));
+  nn_recognition of_a, of_b;
+  REQUIRE(ask(a, kSeven, of_a) == 0);
+  const std::vector<float> p(of_a.probabilities, of_a.probabilities + 10);
+  REQUIRE(ask(b, {40, 40, 200, 200, 40, 200}, of_b) == 0);
+  CHECK(std::equal(p.begin(), p.end(), of_a.probabilities));
+}
+
+TEST_CASE("bad input is one line of text") {
+  CHECK(load_error("") == "some file: is empty, expected a model file");
+  CHECK_THAT(load_error("no model at all"), contains("not a model file"));
+  const std::string whole = model_bytes(kMlp);
+  for (const std::size_t size : {std::size_t{1}, std::size_t{8}, std::size_t{200}, whole.size() - 1}) {
+    const std::string error = load_error(whole.substr(0, size));
+    CHECK(error.starts_with("some file: "));
+    CHECK(error.find('\n') == std::string::npos);
+  }
+  std::string with_nan = whole;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  with_nan.replace(with_nan.size() - sizeof nan, sizeof nan, reinterpret_cast<const char*>(&nan), sizeof nan);
+  CHECK_THAT(load_error(with_nan), contains("NaN"));
+  char tiny[8];
+  CHECK(nn_recognizer_load("", 0, "häuser", tiny, 3) == nullptr);  // cut in the middle of "ä"
+  CHECK(std::string(tiny) == "h");
+  CHECK(nn_recognizer_load("", 0, nullptr, nullptr, 0) == nullptr);
+
+  const Recognizer r = loaded(whole);
+  nn_recognition found;
+  const auto error_of_strokes = [&](const std::vector<double>& points) {
+    CHECK(ask(r, points, found) == -1);
+    return std::string(nn_recognizer_error(r.get()));
+  };
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const double bad : {std::nan(""), inf, -inf, 1e300}) {
+    CHECK_THAT(error_of_strokes({1, 2, 3, bad}), contains("coordinate"));
+  }
+  CHECK_THAT(error_of_strokes(std::vector<double>(2 * NN_RECOGNIZER_MAX_POINTS + 2)), contains("points"));
+  CHECK(ask(r, kSeven, found) == 0);
+  CHECK(std::string(nn_recognizer_error(r.get())) == "");
+
+  const std::uint8_t pixel = 0;
+  CHECK(nn_recognizer_picture(r.get(), &pixel, 0, 5, &found) == -1);
+  CHECK(nn_recognizer_picture(r.get(), &pixel, std::size_t{1} << 40, std::size_t{1} << 40, &found) == -1);
+  CHECK_THAT(nn_recognizer_error(r.get()), contains("pixels"));
+  CHECK(nn_recognizer_image(r.get(), &pixel, 1, 1, &found) == -1);
+  CHECK_THAT(nn_recognizer_error(r.get()), contains("28 x 28 pixels, as model takes"));
+  for (const double bad : {-0.1, 1.1, std::nan("")}) CHECK(nn_recognizer_set_threshold(r.get(), bad) == -1);
+
+  const Recognizer small = loaded(model_bytes("dense 10", {}, {5, 7, 1}));
+  CHECK(nn_recognizer_rows(small.get()) == 5);
+  CHECK(ask(small, kSeven, found) == -1);
+  CHECK_THAT(nn_recognizer_error(small.get()), contains("expected one for 28 x 28 pixels"));
+}
+
+TEST_CASE("float16 weights are read as the floats that they are") {
+  const Recognizer r = loaded(test::file_bytes(NN_SOURCE_DIR "/tests/golden/half.safetensors"));
+  const std::vector<std::uint8_t> pixels{255, 0, 0, 0};
+  nn_recognition found;
+  REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);
+  REQUIRE(nn_recognizer_image(r.get(), pixels.data(), 2, 2, &found) == 0);
+  // Logits 1.5 and -2; tests/python/test_safetensors_models.py reads all of them.
+  CHECK(found.probabilities[0] == Approx(1 / (1 + std::exp(-3.5))));
+}

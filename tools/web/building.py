@@ -1,0 +1,65 @@
+"""The recognizer as WebAssembly, and the models that the page has unless others are named."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from common.errors import InputError
+from common.options import ROOT
+
+SOURCE = ROOT / "tools" / "web" / "wasm"
+BUILD = ROOT / "build-web"
+WASM = BUILD / "recognizer.wasm"
+
+# Small, with drawn digits in mind: distorted in training, and with a class for non-digits.
+_DRAWN = "--outliers 0.05 --augment shift=1,rotate=15,scale=0.15,shear=0.15,elastic=5:30"
+_CNN = (
+    "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, "
+    "conv 64 3x3, batch-norm, relu, dense 11"
+)
+_TRANSFORMER = (
+    "patches 4 48, position learned, repeat 2 (residual(layer-norm, attention 4 projection), "
+    "residual(layer-norm, dense 96, gelu, dense 48)), layer-norm, mean, dense 11"
+)
+TRAINING = {
+    "MLP": ["mnist_mlp", "--preset", "fast", "--epochs", "12", *_DRAWN.split()],
+    "CNN": ["mnist_cnn", "--preset", "fast", "--epochs", "4", "--layers", _CNN, *_DRAWN.split()],
+    "Attention": [
+        *("mnist_attention_pool", "--layers", _TRANSFORMER, "--optimizer", "adamw", "--lr", "0.004"),
+        *("--batch-size", "64", "--schedule", "one-cycle", "--epochs", "8", *_DRAWN.split()),
+    ],
+}
+
+
+def build_wasm() -> Path:
+    """Builds what has changed. Raises InputError."""
+    _run(["cmake", "-S", SOURCE, "-B", BUILD, "-DCMAKE_TOOLCHAIN_FILE=toolchain.cmake"])
+    _run(["cmake", "--build", BUILD, "--parallel"])
+    return WASM
+
+
+def trained_models(folder: Path, data_dir: Path) -> list[Path]:
+    """The models of TRAINING, each trained if `folder` does not have it. Raises InputError."""
+    paths = []
+    for name, (program, *options) in TRAINING.items():
+        path = folder / f"{name}.safetensors"
+        paths.append(path)
+        if path.exists():
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f"web: training {path.name}", file=sys.stderr, flush=True)
+        files = ["--data-dir", data_dir, "--output", path, "--log", folder / f"{name}.txt", "--quiet"]
+        _run([ROOT / "tools" / "run.sh", program, *options, *files])
+    return paths
+
+
+def _run(command: list[object]) -> None:
+    """What it prints is shown only if it fails."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except FileNotFoundError as error:
+        raise InputError(words[0], "not installed", "it to be there: tools/run.sh web installs it") from error
+    if done.returncode != 0:
+        sys.stderr.write(done.stdout)
+        raise InputError(" ".join(words[:3]), f"failed with exit status {done.returncode}", "success")
