@@ -1,9 +1,10 @@
 """Named tensors with metadata: .safetensors, which the C++ programs read and write too, and NPZ for numpy.
 
 Metadata of a .safetensors is text by name: "format" is "nn.model", "network" is as in network_json.py, the
-rest is optional: "program", "options", "class_names" (a JSON list), "preparation" (preparation.py), ... Tensors are float32, LAYERn.SUFFIX:
-n counts the layers of a kind through the chain, such as conv1.weight. Others, such as a checkpoint's, are no
-part of the model. An NPZ has the same tensors, and the metadata as one JSON text called "metadata".
+rest is optional: "program", "options", "class_names" (a JSON list), "preparation" (common/preparation.py), ...
+Tensors are float32, LAYERn.SUFFIX: n counts the layers of a kind through the chain, such as conv1.weight.
+Others, such as a checkpoint's, are no part of the model. An NPZ has the same tensors, and the metadata as one
+JSON text called "metadata".
 """
 
 import io
