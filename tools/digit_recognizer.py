@@ -34,7 +34,7 @@ def parse_options() -> argparse.Namespace:
         nargs="+",
         default=[Path("mnist_model.bin")],
         metavar="PATH",
-        help="models of mnist_mlp, mnist_cnn or mnist_attention_pool, .bin or .safetensors (default:"
+        help="models of mnist_mlp, mnist_cnn or mnist_attention_pool with any classes, .bin or .safetensors (default:"
         " mnist_model.bin); the first is asked, the window also offers those in the current folder",
     )
     add("--image", type=Path, nargs="+", metavar="PICTURE", help="recognise pictures and open no window")
@@ -63,17 +63,17 @@ def parse_options() -> argparse.Namespace:
 
 def recognise_pictures(options: argparse.Namespace) -> None:
     """A line for each, by the first model."""
-    from models import load_digit_model
+    from models import load_picture_model
     from recognizer.recognition import describe_picture
 
-    model = load_digit_model(options.model[0])
+    model = load_picture_model(options.model[0])
     for path in options.image:
         print(describe_picture(model, path, options.threshold))
 
 
 def open_window(options: argparse.Namespace) -> None:
     """Shows the window until it is closed."""
-    from models import load_digit_model
+    from models import load_picture_model
     from recognizer.session import Session, models_in
 
     try:
@@ -83,7 +83,7 @@ def open_window(options: argparse.Namespace) -> None:
             "the Debian package python3-tk (sudo apt-get install python3-tk); without it: --image PICTURE"
         )
         raise InputError("tkinter", str(error), expected) from error
-    models = {path: load_digit_model(path) for path in options.model}
+    models = {path: load_picture_model(path) for path in options.model}
     session = Session({**models, **models_in(Path())}, options.threshold)
     root = open_root()
     RecognizerWindow(root, session, options.samples, options.zoom)

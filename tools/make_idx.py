@@ -1,54 +1,75 @@
 """Turns a folder of pictures, one sub-folder per class, into a data set that the programs train on.
 
-Run:  tools/run.sh make_idx PICTURES MY_DATA [--size 28] [--invert] [--test-fraction 0.2] [--prepare] [--gzip]
-Writes train- and t10k-images and -labels (IDX, as MNIST's) and class-names.txt to MY_DATA.
+Run:  tools/run.sh make_idx PICTURES MY_DATA [--size 28] [--preparation drawings] [--test-fraction 0.2] [--gzip]
+Writes train- and t10k-images and -labels (IDX, as MNIST's), class-names.txt, and preparation.json, which tells
+the programs and the recognizer how to prepare other pictures in the same way (common/preparation.py).
 
-Classes are numbered in the order of their names, by value if all names are numbers. Pictures become grey,
-what is transparent white, and are scaled to fit the square, in its middle. For a network 0 is paper and 255
-is ink: dark digits on light paper need --invert, or --prepare, which also crops and centres them as in MNIST.
+Classes are numbered in the order of their names, by value if all names are numbers. In every picture what is
+drawn, dark on light or light on dark, is found, cropped and centred as in MNIST. With --preparation pictures
+it is only scaled to fit the square, in its middle, grey, what is transparent white; for a network 0 is paper
+and 255 is ink, so that dark drawings on light paper then need --invert.
 """
 
 import argparse
 import gzip
+import shlex
 import struct
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from common.errors import InputError, os_reason, run_tool
 from common.idx import IMAGES_MAGIC, LABELS_MAGIC
 from common.options import OptionParser, number
+from common.preparation import FILE, Kind, Preparation
 from common.writing import replacing
-from drawing.picture_ink import open_picture, read_ink
-from drawing.preparation import SIDE, prepare_ink
+from drawing.picture_ink import ink_of, read_grey
+from drawing.preparation import SIDE, prepare_ink, prepare_whole
 from drawing.screen import RejectReason
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+PICTURES = "--preparation pictures"
+MAX_SEVERAL = 0.01  # share of pictures that may show several drawings where each is to be a single one
 MAX_CLASSES = 256  # a label is a byte
 LARGEST_SIZE = 1024
 
 Labelled = list[tuple[int, Path]]  # pictures with their labels
+Reasons = Counter[RejectReason]
 
 
 def main() -> None:
     options = parse_options()
     classes = find_classes(options.folder)
+    kind = options.preparation or (Kind.DIGITS if set(classes) <= set("0123456789") else Kind.DRAWINGS)
+    check_options(kind, options)
+    preparation = Preparation(kind, single=kind is Kind.DRAWINGS, invert=options.invert)
     files = {"class-names.txt": "".join(f"{name}\n" for name in classes).encode()}
     train, test = split_pictures(classes, options.test_fraction, options.seed)
+    rejected = Reasons()
     for split, chosen in (("train", train), ("t10k", test)):
         labels = np.array([label for label, _ in chosen], np.uint8)
-        images = np.stack([read_picture(path, options) for _, path in chosen])
+        images, reasons = read_pictures(chosen, preparation, options.size)
+        rejected += reasons
         files[f"{split}-images-idx3-ubyte"] = idx_bytes(IMAGES_MAGIC, images)
         files[f"{split}-labels-idx1-ubyte"] = idx_bytes(LABELS_MAGIC, labels)
+    count = len(train) + len(test)
+    if rejected[RejectReason.NOT_ONE_DRAWING] > MAX_SEVERAL * count:
+        preparation = replace(preparation, single=False)
+    files[FILE] = f"{preparation.json}\n".encode()
     write_files(options.output, files, options.gzip)
     print(
         f"wrote {options.output}: {len(classes)} classes, {len(train)} training and {len(test)} test pictures"
         f" of {options.size} x {options.size} pixels"
     )
+    print(description(preparation, options))
+    if kind is Kind.DIGITS and (strange := count - rejected[RejectReason.NONE]):
+        print(f"{strange} do not look like a single digit; for other drawings: --preparation drawings")
+    print(f"next: tools/run.sh mnist_cnn --data-dir {shlex.quote(str(options.output))}")
 
 
 def parse_options() -> argparse.Namespace:
@@ -63,7 +84,7 @@ def parse_options() -> argparse.Namespace:
         metavar="N",
         help="pixels of an image's side (default: %(default)s)",
     )
-    add("--invert", action="store_true", help="dark becomes light: for dark ink on light paper")
+    add("--invert", action="store_true", help="of --preparation pictures: dark becomes light")
     add(
         "--test-fraction",
         type=number(float, 0.001, 0.999),
@@ -78,14 +99,31 @@ def parse_options() -> argparse.Namespace:
         metavar="N",
         help="chooses which they are (default: %(default)s)",
     )
-    add("--prepare", action="store_true", help="find the ink, crop and centre it as in MNIST (size 28)")
+    add(
+        "--preparation",
+        type=parse_kind,
+        metavar="WORD",
+        help="digits or drawings: find what is drawn, crop and centre it as in MNIST; pictures: only scale them"
+        " (default: digits if all classes are called 0 to 9, else drawings)",
+    )
     add("--gzip", action="store_true", help="write .gz files")
-    options = parser.parse_args()
-    if options.prepare and (options.invert or options.size != SIDE):
-        parser.error(
-            f"--prepare: finds the ink by itself, for size {SIDE}; expected no --invert and no --size"
-        )
-    return options
+    return parser.parse_args()
+
+
+def parse_kind(word: str) -> Kind:
+    """The type of an option."""
+    try:
+        return Kind(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"found {word!r}, expected one of {', '.join(Kind)}") from error
+
+
+def check_options(kind: Kind, options: argparse.Namespace) -> None:
+    """Raises InputError if they do not go together."""
+    if options.invert and kind is not Kind.PICTURES:
+        raise InputError("--invert", f"found for {kind}, where dark or light is found by itself", PICTURES)
+    if options.size != SIDE and kind is Kind.DIGITS:
+        raise InputError("--size", f"found {options.size} for digits", f"{SIDE}, or {PICTURES}")
 
 
 def find_classes(folder: Path) -> dict[str, list[Path]]:
@@ -114,17 +152,18 @@ def class_name(folder: Path) -> str:
 
 def find_pictures(folder: Path) -> list[Path]:
     """The pictures of a class, by name. Other files are passed over. Raises InputError if there is none."""
+    Image.init()
+    suffixes = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     try:
-        pictures = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
+        files = [path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()]
     except OSError as error:
         raise InputError(folder, os_reason(error), "a folder of pictures") from error
+    pictures = sorted(path for path in files if path.suffix.lower() in suffixes)
     if len(pictures) < 2:
         found = f"{len(pictures)} pictures" if len(pictures) != 1 else "1 picture"
-        raise InputError(folder, found, f"2 or more ({', '.join(SUFFIXES)}), to train and to test with")
+        others = sorted({path.suffix for path in files if path not in pictures and path.suffix != ".json"})
+        found += f" and files that end in {', '.join(others)}" if others else ""
+        raise InputError(folder, found, "2 or more, .png, .jpg or another kind, to train and to test with")
     return pictures
 
 
@@ -146,33 +185,33 @@ def split_pictures(
     return [train[i] for i in rng.permutation(len(train))], [test[i] for i in rng.permutation(len(test))]
 
 
-def read_picture(path: Path, options: argparse.Namespace) -> np.ndarray:
-    """A picture as the network gets it: uint8 (size, size), 0 paper .. 255 ink. Raises InputError."""
-    if options.prepare:
-        picture, reject = prepare_ink(read_ink(path))
+def read_pictures(pictures: Labelled, preparation: Preparation, size: int) -> tuple[np.ndarray, Reasons]:
+    """Pictures as the network gets them, uint8 (count, size, size), 0 paper .. 255 ink, and how often each
+    reason to reject one occurs. Raises InputError."""
+    images, reasons = [], Reasons()
+    for _, path in pictures:
+        grey = read_grey(path)
+        if preparation.kind is Kind.PICTURES:
+            picture, reject = prepare_whole(grey, (size, size), preparation.invert)
+        else:
+            picture, reject = prepare_ink(ink_of(grey / 255), preparation, size)
         if reject is RejectReason.NOTHING_DRAWN:
             raise InputError(path, "an empty picture", "a drawing")
-        return np.rint(picture * 255).astype(np.uint8)
-    grey = as_grey(open_picture(path))
-    if options.invert:
-        grey = ImageOps.invert(grey)
-    return np.asarray(padded(grey, options.size))
+        reasons[reject] += 1
+        images.append(np.rint(picture * 255).astype(np.uint8))
+    return np.stack(images), reasons
 
 
-def as_grey(image: Image.Image) -> Image.Image:
-    """A picture of open_picture with 8 bits a pixel; what is transparent is white."""
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image).convert("L")
-
-
-def padded(image: Image.Image, side: int) -> Image.Image:
-    """Scaled to fit a square, in its middle; a line stays one, however long it was."""
-    fit = [max(1, round(length * side / max(image.size))) for length in image.size]
-    square = Image.new("L", (side, side))
-    square.paste(image.resize(fit, Image.Resampling.BILINEAR), tuple(round((side - n) / 2) for n in fit))
-    return square
+def description(preparation: Preparation, options: argparse.Namespace) -> str:
+    """What was done to the pictures, in words."""
+    if preparation.kind is Kind.PICTURES:
+        inverted = ", and inverted" if preparation.invert else ""
+        return f"prepared as pictures: each as it is, scaled to fit into {options.size} x {options.size}{inverted}"
+    done = "what is drawn is found, cropped, scaled and centred as in MNIST"
+    if preparation.kind is Kind.DIGITS:
+        return f"prepared as digits: {done}; predict will reject what is not a single digit"
+    single = "; predict will reject two drawings in one picture" if preparation.single else ""
+    return f"prepared as drawings: {done}{single}"
 
 
 def idx_bytes(magic: int, values: np.ndarray) -> bytes:

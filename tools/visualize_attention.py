@@ -21,14 +21,14 @@ from common.errors import InputError, ModelError, run_tool
 from common.idx import find, read_images
 from common.options import OptionParser, number
 from common.writing import keep_inputs
-from drawing.picture_ink import read_ink
-from drawing.preparation import prepare_ink
+from drawing.picture_ink import read_grey
 from drawing.screen import RejectReason
 from figures.attention import draw_map
 from figures.style import LIGHT, as_letters, frame_picture, picture_path, save_figure
 from models import Model, load_model, probabilities
 from models.attention_maps import AttentionMaps, attention_layers, attention_maps, patch_grid
 from models.images import check_size
+from recognizer.recognition import prepare_picture
 
 IMAGES = 3  # that are shown if none is given
 QUERIES = 3
@@ -148,9 +148,9 @@ def read_picture(name: str, model: Model) -> np.ndarray:
         picture, what = images[index] / 255, "an image"
         picture = picture.T if model.transposed else picture
     else:
-        picture, reject = prepare_ink(read_ink(Path(name)))
+        picture, reject = prepare_picture(model, read_grey(Path(name)))
         if reject is RejectReason.NOTHING_DRAWN:
-            raise InputError(name, "an empty picture", "a digit")
+            raise InputError(name, "an empty picture", "a drawing")
         what = "a picture, prepared,"
     check_size(model, name, picture.shape, what)
     return picture

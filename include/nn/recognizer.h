@@ -1,5 +1,5 @@
-/* A digit recognizer for programs in any language: prepares a drawing or a picture as MNIST's digits were,
- * refuses what is not a single digit, and asks a trained network.
+/* A recognizer for programs in any language: prepares a drawing or a picture as those that a network has learned
+ * from (MNIST's digits, unless its model says otherwise), refuses what is not a single one, and asks the network.
  *
  *   char error[NN_RECOGNIZER_ERROR_SIZE];
  *   nn_recognizer *r = nn_recognizer_load(bytes, size, "mnist_model.bin", error, sizeof error);
@@ -60,17 +60,28 @@ NN_RECOGNIZER_API const char *nn_recognizer_class_name(const nn_recognizer *reco
 NN_RECOGNIZER_API size_t nn_recognizer_rows(const nn_recognizer *recognizer);
 NN_RECOGNIZER_API size_t nn_recognizer_cols(const nn_recognizer *recognizer);
 
+/* How pictures are prepared for it: "digits", "drawings" or "pictures" (include/nn/data/preparation.hpp). */
+NN_RECOGNIZER_API const char *nn_recognizer_preparation(const nn_recognizer *recognizer);
+
 /* The layers, as the programs' --layers takes them: "dense 512, relu, dense 10". */
 NN_RECOGNIZER_API const char *nn_recognizer_network(const nn_recognizer *recognizer);
 
 /* Below this probability, 0 to 1, the verdict is NN_NOT_SURE. At first it is 0.4. */
 NN_RECOGNIZER_API int nn_recognizer_set_threshold(nn_recognizer *recognizer, double threshold);
 
-enum { NN_RECOGNIZED, NN_NOTHING_DRAWN, NN_TOO_SMALL, NN_NOT_ONE_DIGIT, NN_NOT_SURE };
+enum {
+  NN_RECOGNIZED,
+  NN_NOTHING_DRAWN,
+  NN_TOO_SMALL,
+  NN_NOT_ONE_DIGIT,
+  NN_NOT_SURE,
+  NN_LINES_ACROSS, /* ruled paper */
+  NN_NOT_ONE_DRAWING
+};
 
 typedef struct nn_recognition {
   int verdict;                /* NN_RECOGNIZED, or why there is no answer */
-  const char *verdict_text;   /* "digit", "nothing drawn", "too small", "not a single digit", "not sure" */
+  const char *verdict_text;   /* "digit", "recognised", "nothing drawn", "too small", "not a single digit", ... */
   int label;                  /* the class, -1 unless NN_RECOGNIZED */
   const char *name;           /* the class's name, NULL unless NN_RECOGNIZED */
   const float *probabilities; /* (classes), NULL if the network was not asked; without a class for non-digits,
@@ -82,13 +93,13 @@ typedef struct nn_recognition {
 
 /* A drawing: `points` are x, y, x, y, ..., x to the right and y down, in any unit; `lengths` says how many
  * points each of the `strokes` has. `pen` is the pen's width on screen in the same unit, or 0: what is not
- * larger is too small. Fails on a NaN, a number beyond 1e9, too many points. */
+ * larger is too small. For models of digits; of others, give a picture of the canvas. Fails on a NaN, a number beyond 1e9, too many points. */
 NN_RECOGNIZER_API int nn_recognizer_strokes(nn_recognizer *recognizer, const double *points,
                                             const size_t *lengths, size_t strokes, double pen,
                                             nn_recognition *result);
 
 /* A grey picture of any size, (rows, cols), 0 black .. 255 white, dark on light or light on dark, in which a
- * digit is looked for. */
+ * digit or a drawing is looked for, unless the model takes whole pictures. */
 NN_RECOGNIZER_API int nn_recognizer_picture(nn_recognizer *recognizer, const uint8_t *pixels, size_t rows,
                                             size_t cols, nn_recognition *result);
 

@@ -26,8 +26,9 @@ void add_augment_command(Options& app);
 //   {"picture": "7.png", "verdict": "digit", "class": 7, "name": "7", "confidence": 0.991,
 //    "top": [{"class": 7, "name": "7", "confidence": 0.991}, ...]}
 //
-// verdict: digit, not sure, nothing drawn, too small, not a single digit. class, name and confidence are null
-// unless it is "digit"; top is empty if the network was not asked.
+// verdict: digit, not sure, nothing drawn, too small, lines across the paper, not a single digit; of a model
+// of other things "recognised" and "not a single drawing". class, name and confidence are null unless it is
+// "digit" or "recognised"; top is empty if the network was not asked.
 
 struct Candidate {
   std::size_t label;
@@ -41,6 +42,7 @@ struct Recognition {
   std::string picture;           // as the user named it
   std::string verdict;           // as above
   std::vector<Candidate> top{};  // the likeliest first
+  bool is_sure = false;          // that it is the first of them
 };
 
 std::string to_text(const Recognition& recognition, std::span<const std::string> names);

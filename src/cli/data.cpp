@@ -1,8 +1,10 @@
 #include "cli/data.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <system_error>
 
@@ -27,6 +29,10 @@ std::string folder_of(const DataSource& source) {
   return std::filesystem::is_directory(beside, unknown) ? beside.lexically_normal().string() : "data";
 }
 
+std::string file_in_folder(const DataSource& source, const char* name) {
+  return (std::filesystem::path(folder_of(source)) / name).string();
+}
+
 }  // namespace
 
 void add_data_options(Options& app, DataSource& source, const DataUse& use) {
@@ -38,7 +44,9 @@ void add_data_options(Options& app, DataSource& source, const DataUse& use) {
       "SafeTensors file with train_images, train_labels, test_images and test_labels, in place of a folder");
   app.exclude("--data", "--data-dir");
   if (use.class_names)
-    app.path("--class-names", source.class_names, "text file, the name of a class a line [numbers]");
+    app.path("--class-names", source.class_names,
+             std::string("text file, the name of a class a line [") +
+                 (use.classes ? "class-names.txt in the folder, or numbers]" : "as the model says]"));
   if (use.classes)
     app.number("--classes", source.options.classes, "number of classes, 0 to count the names or the labels",
                0, 256);
@@ -89,8 +97,32 @@ std::string place_of(const DataSource& source) {
 std::vector<NamedFile> files_of(const DataSource& source) {
   std::vector<NamedFile> all{{"--class-names", source.class_names}, {"--data", source.file}};
   if (!source.file.empty()) return all;
-  for (const std::string& path : idx_dataset_files(folder_of(source))) all.push_back({"--data-dir", path});
+  std::vector<std::string> paths = idx_dataset_files(folder_of(source));
+  for (const char* name : {kPreparationFile, kClassNamesFile}) paths.push_back(file_in_folder(source, name));
+  for (const std::string& path : paths) all.push_back({"--data-dir", path});
   return all;
+}
+
+BesideImages beside_images(const DataSource& source) {
+  if (!source.file.empty()) return {};
+  BesideImages beside;
+  std::error_code reason;  // if one is there and cannot be read, its reader says why
+  const auto is_there = [&](const std::string& path) {
+    return std::filesystem::status(path, reason).type() != std::filesystem::file_type::not_found;
+  };
+  if (const std::string names = file_in_folder(source, kClassNamesFile); is_there(names)) {
+    beside.class_names = names;
+  }
+  if (const std::string path = file_in_folder(source, kPreparationFile); is_there(path)) {
+    const Bytes text = read_file(path, kLargestText);
+    beside.preparation = parse_preparation({reinterpret_cast<const char*>(text.data()), text.size()}, path);
+  }
+  return beside;
+}
+
+std::size_t count_training_images(const DataSource& source) {
+  const std::string labels = detail::find_idx_file(folder_of(source), "train-labels", '1');
+  return detail::IdxFile<1>(labels, 0x00000801, "labels").sizes()[0];
 }
 
 namespace {
@@ -114,7 +146,10 @@ TrainedModel load_one(const std::string& path, const std::string& program, const
   const auto options = metadata.find("options");
   const nlohmann::json json = options == metadata.end() ? nlohmann::json() : parse_json(options->second);
   const bool transpose = json.is_object() && json.value("transpose", nlohmann::json()) == true;
-  TrainedModel model{{path}, {}, std::move(names), transpose};
+  TrainedModel model{{path}, {}, std::move(names), transpose, {}};
+  if (const auto found = metadata.find("preparation"); found != metadata.end()) {
+    model.preparation = parse_preparation(found->second, path + ": its metadata \"preparation\"");
+  }
   model.networks.push_back(std::move(network));
   return model;
 }
@@ -126,9 +161,10 @@ bool go_together(const Network& a, const Network& b) {
   return same_images && a.classes() == b.classes();
 }
 
-std::string brief(const Network& network, bool transpose) {
+std::string brief(const Network& network, const TrainedModel& model) {
   return std::to_string(network.classes()) + " classes for " + network.pixels_text() +
-         (transpose ? ", transposed" : "");
+         (model.transpose ? ", transposed" : "") +
+         (model.preparation == Preparation{} ? "" : ", prepared as " + to_text(model.preparation));
 }
 
 }  // namespace
@@ -143,6 +179,27 @@ std::string TrainedModel::pixels_text() const {
   return (found == networks.end() ? networks.front() : *found).pixels_text();
 }
 
+std::optional<ImageForm> TrainedModel::form() const {
+  if (preparation.kind == Preparation::Kind::digits) {
+    return takes(kDigitSide, kDigitSide) ? std::optional(ImageForm{}) : std::nullopt;
+  }
+  const auto found =
+      std::ranges::find_if(networks, [](const Network& n) { return n.input_shape().is_image(); });
+  if (found != networks.end()) {
+    const Shape& shape = found->input_shape();
+    const bool is_possible =
+        preparation.kind == Preparation::Kind::pictures || shape.height() == shape.width();
+    return is_possible ? std::optional(ImageForm{preparation, shape.height(), shape.width()}) : std::nullopt;
+  }
+  const auto side = static_cast<std::size_t>(std::sqrt(networks.front().pixels()));
+  return takes(side, side) ? std::optional(ImageForm{preparation, side, side}) : std::nullopt;
+}
+
+RejectReason TrainedModel::not_one() const {
+  return preparation.kind == Preparation::Kind::digits ? RejectReason::not_one_digit
+                                                       : RejectReason::not_one_drawing;
+}
+
 TrainedModel load_trained_model(const std::vector<std::string>& paths, const std::string& program,
                                 const std::string& class_names) {
   TrainedModel all = load_one(paths.front(), program, class_names);
@@ -151,9 +208,10 @@ TrainedModel load_trained_model(const std::vector<std::string>& paths, const std
     Network& network = other.networks.front();
     for (std::size_t i = 0; i < all.networks.size(); ++i) {
       const Network& earlier = all.networks[i];
-      if (other.transpose == all.transpose && go_together(network, earlier)) continue;
-      throw Error(path, brief(network, other.transpose) + ", expected " + brief(earlier, all.transpose) +
-                            ", as " + all.paths[i] + " has");
+      const bool same_pictures = other.transpose == all.transpose && other.preparation == all.preparation;
+      if (same_pictures && go_together(network, earlier)) continue;
+      throw Error(path, brief(network, other) + ", expected " + brief(earlier, all) + ", as " + all.paths[i] +
+                            " has");
     }
     all.paths.push_back(path);
     all.networks.push_back(std::move(network));

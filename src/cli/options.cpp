@@ -23,6 +23,7 @@
 #include "nn/core/error.hpp"
 #include "nn/core/instruction_set.hpp"
 #include "nn/core/matmul.hpp"
+#include "nn/data/jpeg.hpp"
 #include "nn/files/atomic_file.hpp"
 
 namespace nn::cli {
@@ -46,7 +47,8 @@ std::string version_text(const std::string& program) {
     blas = error.what();
   }
   return program + " " + kVersion + "\ncompiler: " + compiler + "\ninstruction set: " + instruction_set() +
-         " (of " + join(instruction_sets(), ", ") + ")\nOpenBLAS: " + blas;
+         " (of " + join(instruction_sets(), ", ") + ")\nOpenBLAS: " + blas +
+         "\npictures: libpng " PNG_LIBPNG_VER_STRING ", " + jpeg_version();
 }
 
 // The lines of --help, which versions of CLI11 would each lay out differently:

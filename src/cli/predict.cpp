@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -45,14 +46,13 @@ struct Reading {
   NetworkPicture picture{};
   std::string error{};
 
-  bool is_digit() const { return error.empty() && picture.reject == RejectReason::none; }
+  bool is_accepted() const { return error.empty() && picture.reject == RejectReason::none; }
 };
 
-// Pictures can be prepared for networks that take 28x28.
-Reading read(NamedPictures& source, const std::string& name, const TrainedModel& model, bool raw) {
+Reading read(NamedPictures& source, const std::string& name, const TrainedModel& model,
+             const std::optional<ImageForm>& form) {
   try {
-    const bool as_it_is = raw || !model.takes(kDigitSide, kDigitSide);
-    NetworkPicture picture = source.read(name, as_it_is);
+    NetworkPicture picture = source.read(name, form);
     if (model.takes(picture.rows, picture.cols)) return {.picture = std::move(picture)};
     return {.error = name + ": " + std::to_string(picture.rows) + " x " + std::to_string(picture.cols) +
                      " pixels, expected " + model.pixels_text() + ", as " + model.name() + " takes"};
@@ -75,10 +75,11 @@ Recognition recognition(const std::string& name, RejectReason reject, std::span<
   const bool knows_outliers = has_outlier_class(model.class_names);
   const std::vector<Candidate> top = top_three(std::span(p).first(p.size() - knows_outliers));
   if (knows_outliers && argmax(p) == p.size() - 1) {
-    return {name, nn::to_text(RejectReason::not_one_digit), top};
+    return {name, nn::to_text(model.not_one()), top};
   }
   const bool is_sure = static_cast<double>(top.front().confidence) >= threshold;
-  return {name, is_sure ? nn::to_text(RejectReason::none) : "not sure", top};
+  if (!is_sure) return {name, "not sure", top};
+  return {name, model.preparation.kind == Preparation::Kind::digits ? "digit" : "recognised", top, true};
 }
 
 void print(const Recognition& result, const NetworkPicture& picture, const PredictCommand& o,
@@ -111,6 +112,7 @@ int run_predict(const PredictCommand& o) {
   constexpr std::size_t worth_a_thread = 16;  // pictures
   ThreadTeam team(std::min(o.threads, (o.images.size() + worth_a_thread - 1) / worth_a_thread));
   constexpr std::size_t batch_size = 64;
+  const std::optional<ImageForm> form = o.raw ? std::nullopt : model.form();
   NamedPictures source(model.transpose);
   std::vector<Reading> readings(batch_size);
   std::vector<std::uint8_t> pixels;
@@ -118,11 +120,11 @@ int run_predict(const PredictCommand& o) {
   for (std::size_t first = 0; first < o.images.size(); first += batch_size) {
     const auto names = std::span(o.images).subspan(first, std::min(batch_size, o.images.size() - first));
     team.parallel_for(names.size(),
-                      [&](std::size_t i) { readings[i] = read(source, names[i], model, o.raw); });
+                      [&](std::size_t i) { readings[i] = read(source, names[i], model, form); });
 
-    pixels.clear();  // of the digits among them, side by side
+    pixels.clear();  // of the accepted ones among them, side by side
     for (const Reading& r : std::span(readings).first(names.size())) {
-      if (r.is_digit()) pixels.insert(pixels.end(), r.picture.pixels.begin(), r.picture.pixels.end());
+      if (r.is_accepted()) pixels.insert(pixels.end(), r.picture.pixels.begin(), r.picture.pixels.end());
     }
     std::vector<float> log_p;
     if (!pixels.empty()) {
@@ -132,7 +134,7 @@ int run_predict(const PredictCommand& o) {
     std::span<const float> rest = log_p;
     for (std::size_t i = 0; i < names.size(); ++i) {
       const Reading& r = readings[i];
-      const std::span<const float> of_image = rest.first(r.is_digit() ? model.classes() : 0);
+      const std::span<const float> of_image = rest.first(r.is_accepted() ? model.classes() : 0);
       rest = rest.subspan(of_image.size());
       if (r.error.empty()) {
         print(recognition(names[i], r.picture.reject, of_image, model, o.threshold), r.picture, o,
@@ -155,16 +157,17 @@ void add_predict(Options& app) {
   command.argument("MODEL", options->model,
                    "model file, .bin or .safetensors, of any of the programs; several, with commas between "
                    "them, are an ensemble, the mean of whose probabilities counts");
-  command.arguments("IMAGE", options->images,
-                    "PNG files, - for one on standard input, or IDXFILE:INDEX for an image of an IDX file");
+  command.arguments(
+      "IMAGE", options->images,
+      "PNG or JPEG files, - for one on standard input, or IDXFILE:INDEX for an image of an IDX file");
   command.number("--threshold", options->threshold, "'not sure' below this confidence", 0, 1);
   command.flag("--json", options->json, "print a JSON object a picture");
   command.flag("--show", options->show, "print what the network sees, too");
   command.exclude("--show", "--json");
   command.flag(
       "--raw", options->raw,
-      "take PNG files as they are, light on dark and of the network's size, without looking for a digit "
-      "in them");
+      "take pictures as they are, light on dark and of the network's size, without preparing them as those "
+      "that it was trained on");
   command.path("--class-names", options->class_names,
                "text file, the name of a class a line [as the model says]");
   command.threads(options->threads);
@@ -182,12 +185,11 @@ std::vector<Candidate> top_three(std::span<const float> probabilities) {
 }
 
 std::string to_text(const Recognition& r, std::span<const std::string> names) {
-  const bool is_sure = r.verdict == nn::to_text(RejectReason::none);
-  std::string text = r.picture + ": " + (is_sure ? "" : r.verdict);
+  std::string text = r.picture + ": " + (r.is_sure ? "" : r.verdict);
   for (std::size_t i = 0; i < r.top.size(); ++i) {
     char share[16];
     std::snprintf(share, sizeof share, " (%.1f %%)", 100.0 * static_cast<double>(r.top[i].confidence));
-    const char* before = i == 0 ? (is_sure ? "" : ": ") : i == 1 && is_sure ? ", then " : ", ";
+    const char* before = i == 0 ? (r.is_sure ? "" : ": ") : i == 1 && r.is_sure ? ", then " : ", ";
     text += before + names[r.top[i].label] + share;
   }
   return text;
@@ -199,9 +201,8 @@ nlohmann::ordered_json to_json(const Recognition& r, std::span<const std::string
     top.push_back({{"class", c.label}, {"name", names[c.label]}, {"confidence", c.confidence}});
   }
   nlohmann::ordered_json json{{"picture", r.picture}, {"verdict", r.verdict}};
-  const bool is_sure = r.verdict == nn::to_text(RejectReason::none);
   for (const char* key : {"class", "name", "confidence"}) {
-    json[key] = is_sure ? top[0][key] : nlohmann::ordered_json();
+    json[key] = r.is_sure ? top[0][key] : nlohmann::ordered_json();
   }
   json["top"] = std::move(top);
   return json;

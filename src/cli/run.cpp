@@ -42,7 +42,8 @@ struct RunOptions::Settled {
 
 namespace {
 
-constexpr double kAdamRate = 0.001;  // the learning rate of adam and adamw, unless it is given
+constexpr double kAdamRate = 0.001;         // the learning rate of adam and adamw, unless it is given
+constexpr std::size_t kFewestSteps = 2000;  // of a run on pictures of one's own, which are few
 
 // As std::printf, unless --quiet.
 template <class... Args>
@@ -163,6 +164,13 @@ void settle(Options& app, RunOptions& o) {
   }
   const bool is_adam = Optimizer(o.training.optimizer).uses_second_moment();
   if (is_adam && !app.is_given("--lr")) apply_settings(app, {{"lr", kAdamRate}}, "--optimizer");
+  // Few pictures make few steps in an epoch, far fewer than MNIST's, for which the defaults are.
+  if (!app.is_given("--epochs") && o.data.file.empty() && beside_images(o.data).preparation) {
+    const std::size_t steps =
+        (count_training_images(o.data) + o.training.batch_size - 1) / o.training.batch_size;
+    const std::size_t epochs = (kFewestSteps + steps - 1) / std::max<std::size_t>(steps, 1);
+    apply_settings(app, {{"epochs", std::max(o.training.epochs, epochs)}}, "--data-dir");
+  }
   s.is_default_output = !output_given && o.output == app.default_of("--output");
   s.settings = settings_of(app);
   s.settings["seed"] = o.seed;
@@ -222,6 +230,7 @@ std::map<std::string, std::string> metadata_of_model(const RunOptions& o, const 
                                          {"epoch", std::to_string(state.epoch)},
                                          {"losses", json_text(nlohmann::json(losses))}};
   if (!data.class_names.empty()) all["class_names"] = json_text(nlohmann::json(data.class_names));
+  if (data.preparation) all["preparation"] = to_text(*data.preparation);
   return all;
 }
 
@@ -307,7 +316,9 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
   app.group("Training");
   app.word("--preset", o.preset, "options for a purpose; --save-config - shows them, those given here win",
            preset_names(app.name()));
-  app.number("--epochs", o.training.epochs, "passes over the training images", 1, 1'000'000);
+  app.number("--epochs", o.training.epochs,
+             "passes over the training images; by default at least 2000 steps for data that make_idx made", 1,
+             1'000'000);
   app.number("--batch-size", o.training.batch_size, "images per step", 1, 65'536);
   app.number("--lr", o.training.learning_rate,
              "learning rate, " + number_text(kAdamRate) + " by default with adam and adamw", 1e-12, 1e6);
@@ -359,7 +370,8 @@ int run(Options& app, RunOptions& options, int argc, char** argv, const std::fun
 
 RunData load_data(const RunOptions& o) {
   const Stopwatch watch;
-  const std::string& names_file = o.data.class_names;
+  const BesideImages beside = beside_images(o.data);
+  const std::string& names_file = o.data.class_names.empty() ? beside.class_names : o.data.class_names;
   const std::size_t named = names_file.empty() ? 0 : load_class_names(names_file, 0).size();
   auto [train, test] = load_both(o.data, named);
   std::vector<std::string> names;
@@ -375,7 +387,7 @@ RunData load_data(const RunOptions& o) {
     test.classes = train.classes;  // though there are none among the test images
     say(o, "outliers: %.0f drawings of non-digits, class %zu\n", count, train.classes - 1);
   }
-  return {std::move(train), std::move(test), std::move(names), watch.seconds()};
+  return {std::move(train), std::move(test), std::move(names), beside.preparation, watch.seconds()};
 }
 
 Network make_network(const RunOptions& o, const std::string& layers, const RunData& data, SimpleRng& rng) {
@@ -406,7 +418,14 @@ int show(const Network& network) {
 Trained train_network(const RunOptions& o, Network& network, const RunData& data, const SimpleRng& rng,
                       ThreadTeam& team) {
   std::string output = o.output;
-  if (unsupported_by_bin(network) && o.settled->is_default_output) output = with_safetensors(output);
+  const bool has_more_to_say = !data.class_names.empty() || data.preparation;  // than a .bin holds
+  if ((unsupported_by_bin(network) || has_more_to_say) && o.settled->is_default_output) {
+    output = with_safetensors(output);
+  }
+  if (has_more_to_say && !names_safetensors(output)) {
+    say(o, "%s will not hold the names of the classes%s; a .safetensors does\n", output.c_str(),
+        data.preparation ? " and how to prepare pictures" : "");
+  }
   check_savable(network, output);
   check_files(o, output);
   say_what_is_replaced(o, output);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,8 +61,9 @@ int run(Options& app, RunOptions& options, int argc, char** argv, const std::fun
 
 struct RunData {
   Dataset train, test;
-  std::vector<std::string> class_names;  // none: the classes are called by their numbers
-  double seconds;                        // that loading took
+  std::vector<std::string> class_names;    // none: the classes are called by their numbers
+  std::optional<Preparation> preparation;  // of the pictures; nothing if the data does not say it
+  double seconds;                          // that loading took
 };
 
 // Throws Error if the data is not there or not whole.

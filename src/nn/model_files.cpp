@@ -131,7 +131,11 @@ StoredModel load_model(const std::string& name, std::span<const std::uint8_t> by
   const Safetensors tensors(std::move(file));
   Network network = read_model(tensors);
   std::vector<std::string> names = class_names_of(name, tensors.metadata(), network.classes());
-  return {std::move(network), std::move(names)};
+  StoredModel model{std::move(network), std::move(names)};
+  if (const std::string text = tensors.text("preparation"); !text.empty()) {
+    model.preparation = parse_preparation(text, name + ": its metadata \"preparation\"");
+  }
+  return model;
 }
 
 std::vector<std::string> class_names_of(const std::string& path,

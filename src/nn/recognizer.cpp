@@ -15,7 +15,7 @@
 #include "nn/core/parallel.hpp"
 #include "nn/core/text.hpp"
 #include "nn/data/class_names.hpp"
-#include "nn/data/picture_ink.hpp"
+#include "nn/data/preparation.hpp"
 #include "nn/data/prepare.hpp"
 #include "nn/files/model_files.hpp"
 #include "nn/layers/attention.hpp"
@@ -23,15 +23,12 @@
 #include "nn/layers/softmax_cross_entropy.hpp"
 #include "nn/network.hpp"
 
-static_assert(NN_NOTHING_DRAWN == static_cast<int>(nn::RejectReason::nothing_drawn) &&
-              NN_TOO_SMALL == static_cast<int>(nn::RejectReason::too_small) &&
-              NN_NOT_ONE_DIGIT == static_cast<int>(nn::RejectReason::not_one_digit));
-
 struct nn_recognizer {
   explicit nn_recognizer(nn::StoredModel model, std::string name_)
       : name(std::move(name_)),
         network(std::move(model.network)),
         class_names(std::move(model.class_names)),
+        preparation(model.preparation),
         text(network.text()) {
     const nn::Shape& input = network.input_shape();
     const std::size_t side = static_cast<std::size_t>(std::lround(std::sqrt(network.pixels())));
@@ -45,8 +42,9 @@ struct nn_recognizer {
   std::string name;  // of the model, in messages
   nn::Network network;
   std::vector<std::string> class_names;  // (K)
-  std::string text;                      // of the network
-  std::size_t rows, cols;                // of its images
+  nn::Preparation preparation;
+  std::string text;        // of the network
+  std::size_t rows, cols;  // of its images
   double threshold = 0.4;
   nn::ThreadTeam team{1};
   char error[NN_RECOGNIZER_ERROR_SIZE] = "";
@@ -60,8 +58,24 @@ struct nn_recognizer {
 namespace nn {
 namespace {
 
-constexpr std::string_view kVerdicts[] = {"digit", "nothing drawn", "too small", "not a single digit",
-                                          "not sure"};
+int verdict_of(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::none:
+      return NN_RECOGNIZED;
+    case RejectReason::nothing_drawn:
+      return NN_NOTHING_DRAWN;
+    case RejectReason::too_small:
+      return NN_TOO_SMALL;
+    case RejectReason::lines_across:
+      return NN_LINES_ACROSS;
+    case RejectReason::not_one_digit:
+      return NN_NOT_ONE_DIGIT;
+    case RejectReason::not_one_drawing:
+      return NN_NOT_ONE_DRAWING;
+  }
+  return NN_NOT_SURE;
+}
+
 constexpr double kLargestCoordinate = 1e9;
 
 void put_text(const char* text, char* to, std::size_t size) {
@@ -113,20 +127,24 @@ void ask_network(nn_recognizer& r) {
 // Asks the network about r.pixels unless they were rejected.
 void recognise(nn_recognizer& r, RejectReason reject, nn_recognition& result) {
   r.probabilities.clear();
-  int verdict = static_cast<int>(reject), label = -1;
+  const bool is_of_digits = r.preparation.kind == Preparation::Kind::digits;
+  int label = -1;
+  bool is_sure = true;
   if (reject == RejectReason::none) {
     ask_network(r);
     const std::size_t likeliest = argmax(r.probabilities);
     if (likeliest >= r.known_classes()) {
-      verdict = NN_NOT_ONE_DIGIT;
+      reject = is_of_digits ? RejectReason::not_one_digit : RejectReason::not_one_drawing;
     } else if (static_cast<double>(r.probabilities[likeliest]) < r.threshold) {
-      verdict = NN_NOT_SURE;
+      is_sure = false;
     } else {
       label = static_cast<int>(likeliest);
     }
   }
-  result = {.verdict = verdict,
-            .verdict_text = kVerdicts[verdict].data(),
+  result = {.verdict = is_sure ? verdict_of(reject) : NN_NOT_SURE,
+            .verdict_text = !is_sure                                        ? "not sure"
+                            : reject == RejectReason::none && !is_of_digits ? "recognised"
+                                                                            : to_text(reject),
             .label = label,
             .name = label < 0 ? nullptr : r.class_names[static_cast<std::size_t>(label)].c_str(),
             .probabilities = r.probabilities.empty() ? nullptr : r.probabilities.data(),
@@ -144,10 +162,17 @@ void recognise(nn_recognizer& r, const Prepared& prepared, nn_recognition& resul
   recognise(r, prepared.reject, result);
 }
 
-// Drawings and pictures are prepared as digits.
-void check_takes_digits(const nn_recognizer& r) {
-  if (r.network.takes(kDigitSide, kDigitSide)) return;
-  throw refused(r.name, "a network for " + r.network.pixels_text(), "one for 28 x 28 pixels");
+bool is_of(const nn_recognizer& r, Preparation::Kind kind) {
+  return r.preparation.kind == kind;
+}
+
+// Digits are prepared for 28x28, other drawings for squares.
+void check_can_prepare(const nn_recognizer& r) {
+  const std::string found = "a network for " + r.network.pixels_text();
+  if (is_of(r, Preparation::Kind::digits) && !r.network.takes(kDigitSide, kDigitSide)) {
+    throw refused(r.name, found, "one for 28 x 28 pixels");
+  }
+  if (is_of(r, Preparation::Kind::drawings) && r.rows != r.cols) throw refused(r.name, found, "a square");
 }
 
 std::vector<Stroke> strokes_of(const double* points, std::span<const std::size_t> lengths) {
@@ -277,6 +302,11 @@ size_t nn_recognizer_cols(const nn_recognizer* recognizer) {
   return recognizer->cols;
 }
 
+const char* nn_recognizer_preparation(const nn_recognizer* recognizer) {
+  static constexpr const char* kNames[] = {"digits", "drawings", "pictures"};
+  return kNames[static_cast<std::size_t>(recognizer->preparation.kind)];
+}
+
 const char* nn_recognizer_network(const nn_recognizer* recognizer) {
   return recognizer->text.c_str();
 }
@@ -293,20 +323,31 @@ int nn_recognizer_set_threshold(nn_recognizer* recognizer, double threshold) {
 int nn_recognizer_strokes(nn_recognizer* recognizer, const double* points, const size_t* lengths,
                           size_t strokes, double pen, nn_recognition* result) {
   return status_of(recognizer, [&] {
-    check_takes_digits(*recognizer);
+    nn_recognizer& r = *recognizer;
+    check_can_prepare(r);
     if (!(pen >= 0 && pen <= kLargestCoordinate)) {
       throw refused("pen", std::to_string(pen), "a width from 0 to 1e9");
     }
-    recognise(*recognizer, prepare_strokes(strokes_of(points, {lengths, strokes}), pen), *result);
+    const std::vector<Stroke> drawn = strokes_of(points, {lengths, strokes});
+    if (is_of(r, Preparation::Kind::digits)) return recognise(r, prepare_strokes(drawn, pen), *result);
+    if (!std::ranges::all_of(drawn, &Stroke::empty)) {
+      throw refused(r.name, "a model that is not of digits", "a picture of the canvas");
+    }
+    r.pixels.assign(r.rows * r.cols, 0);
+    recognise(r, RejectReason::nothing_drawn, *result);
   });
 }
 
 int nn_recognizer_picture(nn_recognizer* recognizer, const uint8_t* pixels, size_t rows, size_t cols,
                           nn_recognition* result) {
   return status_of(recognizer, [&] {
-    check_takes_digits(*recognizer);
+    nn_recognizer& r = *recognizer;
+    check_can_prepare(r);
     check_picture(rows, cols);
-    recognise(*recognizer, prepare_ink(ink_of({rows, cols, {pixels, pixels + rows * cols}})), *result);
+    NetworkPicture shown =
+        prepare({rows, cols, {pixels, pixels + rows * cols}}, r.preparation, r.rows, r.cols);
+    r.pixels = std::move(shown.pixels);
+    recognise(r, shown.reject, *result);
   });
 }
 

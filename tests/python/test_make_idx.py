@@ -13,6 +13,7 @@ from drawing.ten_digits import digit_strokes
 from support import DATA, error_line, run_tool
 
 PROGRAM = "make_idx"
+PICTURES = ("--preparation", "pictures")
 FILES = [f"{split}-{part}-ubyte" for split in ("t10k", "train") for part in ("images-idx3", "labels-idx1")]
 
 
@@ -51,15 +52,16 @@ def refusal(pictures: Path, *options: object, status: int = 1) -> str:
 
 
 def only_picture(folder: Path, *options: object) -> np.ndarray:
-    """What becomes of the pictures in `folder`, which are all the same."""
-    images = read_images(make(folder, *options) / "train-images-idx3-ubyte")
+    """What becomes of the pictures in `folder`, which are all the same, scaled as they are."""
+    images = read_images(make(folder, *PICTURES, *options) / "train-images-idx3-ubyte")
     assert (images == images[0]).all()
     return images[0]
 
 
 def test_every_picture_is_in_it_once(pictures: Path) -> None:
-    output = make(pictures, "--size", 5)
-    assert sorted(path.name for path in output.iterdir()) == ["class-names.txt", *FILES]
+    output = make(pictures, *PICTURES, "--size", 5)
+    assert sorted(path.name for path in output.iterdir()) == ["class-names.txt", "preparation.json", *FILES]
+    assert (output / "preparation.json").read_text() == '{"preparation":"pictures","invert":false}\n'
     assert (output / "class-names.txt").read_text() == "cat\ndog\neel\n"
     train_images, train_labels = read_dataset(output, "train")
     test_images, test_labels = read_dataset(output, "t10k")
@@ -74,19 +76,20 @@ def test_every_picture_is_in_it_once(pictures: Path) -> None:
 
 def test_the_seed_chooses(pictures: Path) -> None:
     def made(*options: object) -> list[bytes]:
-        return [(make(pictures, *options) / name).read_bytes() for name in FILES]
+        return [(make(pictures, *PICTURES, *options) / name).read_bytes() for name in FILES]
 
     assert made("--seed", 1) == made("--seed", 1) != made("--seed", 2)
     assert made() == made("--seed", 42, "--size", 28, "--test-fraction", 0.2)
-    assert np.bincount(read_labels(make(pictures, "--test-fraction", 0.5) / FILES[1])).tolist() == [5, 2, 1]
+    assert np.bincount(read_labels(make(pictures, *PICTURES, "--test-fraction", 0.5) / FILES[1])).tolist() == [5, 2, 1]
 
 
 def test_gzip(pictures: Path) -> None:
-    plain = read_dataset(make(pictures), "train")
+    plain = read_dataset(make(pictures, *PICTURES), "train")
     for name in FILES:
         (pictures.parent / "made" / "data" / name).unlink()
-    output = make(pictures, "--gzip")
-    assert sorted(path.name for path in output.iterdir()) == ["class-names.txt", *(f"{n}.gz" for n in FILES)]
+    output = make(pictures, *PICTURES, "--gzip")
+    named = ["class-names.txt", "preparation.json", *(f"{name}.gz" for name in FILES)]
+    assert sorted(path.name for path in output.iterdir()) == named
     assert all(np.array_equal(a, b) for a, b in zip(plain, read_dataset(output, "train"), strict=True))
 
 
@@ -94,7 +97,7 @@ def test_numbers_are_in_the_order_of_their_values(tmp_path: Path) -> None:
     for name in ("10", "9", "0"):
         for i in range(2):
             save(tmp_path / "pictures" / name / f"{i}.bmp", np.full((3, 3), int(name)))
-    output = make(tmp_path / "pictures")
+    output = make(tmp_path / "pictures", *PICTURES)
     assert (output / "class-names.txt").read_text() == "0\n9\n10\n"
     images = read_images(output / "train-images-idx3-ubyte")
     assert sorted(images[:, 0, 0]) == [0, 9, 10]
@@ -147,12 +150,10 @@ def test_the_camera_was_turned(tmp_path: Path) -> None:
 
 
 def test_drawings_are_prepared_as_mnist_is(tmp_path: Path) -> None:
-    for name, digit in (("a/1.png", 7), ("a/2.png", 7), ("b/1.png", 7), ("b/2.png", 7)):
-        ink = np.zeros((90, 160))
-        for stroke in digit_strokes(digit, left=90, top=20, height=40):
-            paint(ink, stroke, 5)
-        save(tmp_path / "pictures" / name, 255 - np.rint(ink * 200))
-    image = only_picture(tmp_path / "pictures", "--prepare")
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+        save_drawing(tmp_path / "pictures" / name, (90, 20))
+    output = make(tmp_path / "pictures", "--preparation", "digits")
+    image = read_images(output / "train-images-idx3-ubyte")[0]
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     assert image.max() == 255 and rows[-1] - rows[0] == 19 and columns[-1] - columns[0] < 19
     mass = image.sum()
@@ -165,7 +166,7 @@ def test_mnist_there_and_back(build: Path, tmp_path: Path) -> None:
     images, labels = read_dataset(DATA, "t10k")
     for i in range(500):
         save(tmp_path / "pictures" / str(labels[i]) / f"{i:03}.png", images[i])
-    output = make(tmp_path / "pictures", "--gzip")
+    output = make(tmp_path / "pictures", *PICTURES, "--gzip")
     made = np.concatenate([read_dataset(output, split)[0] for split in ("train", "t10k")])
     assert sorted(map(bytes, made)) == sorted(map(bytes, images[:500]))
     result = subprocess.run(
@@ -178,6 +179,47 @@ def test_mnist_there_and_back(build: Path, tmp_path: Path) -> None:
     assert float(result.stdout.split("test accuracy: ")[1].split(" ")[0]) > 75
 
 
+def save_drawing(path: Path, *places: tuple[int, int], digit: int = 7) -> None:
+    """Digits of 40 pixels, dark on light, with their left and top there."""
+    ink = np.zeros((90, 160))
+    for left, top in places:
+        for stroke in digit_strokes(digit, left, top, height=40):
+            paint(ink, stroke, 5)
+    save(path, 255 - np.rint(ink * 200))
+
+
+def test_what_was_done_to_the_pictures(tmp_path: Path) -> None:
+    """Digits by the names of the classes, else drawings, which are single where they all are."""
+
+    def made(*names: str, several: bool = False) -> tuple[str, str]:
+        folder = tmp_path / f"{'-'.join(names)}{several}" / "pictures"
+        for name in names:
+            for i in range(3):
+                save_drawing(folder / name / f"{i}.webp", *[(5, 20), (90, 40)][: 1 + several])
+        result = run_tool(PROGRAM, folder, folder.parent / "data", cwd=tmp_path)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.endswith(f"next: tools/run.sh mnist_cnn --data-dir {folder.parent / 'data'}\n")
+        return (folder.parent / "data" / "preparation.json").read_text().strip(), result.stdout
+
+    assert made("3", "7")[0] == '{"preparation":"digits"}'
+    assert "6 do not look like a single digit" in made("3", "7", several=True)[1]
+    assert made("hook", "seven")[0] == '{"preparation":"drawings","single":true}'
+    assert made("hook", "seven", several=True)[0] == '{"preparation":"drawings","single":false}'
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--invert",), "--invert: found for digits, where dark or light is found by itself, expected "),
+        (("--size", 32), "--size: found 32 for digits, expected 28, or "),
+    ],
+)
+def test_what_does_not_go_with_digits(options: tuple[object, ...], said: str, tmp_path: Path) -> None:
+    for name in ("1/1.png", "1/2.png", "2/1.png", "2/2.png"):
+        save_drawing(tmp_path / "pictures" / name, (9, 9))
+    assert refusal(tmp_path / "pictures", *options) == f"{said}--preparation pictures"
+
+
 def test_bad_folders(pictures: Path, tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     assert refusal(nowhere) == f"{nowhere}: no such file or directory, expected a folder of pictures"
@@ -185,7 +227,7 @@ def test_bad_folders(pictures: Path, tmp_path: Path) -> None:
     (empty / "only").mkdir(parents=True)
     assert refusal(empty) == f"{empty}: 1 sub-folders, expected 2 to 256, one for each class"
     (pictures / "ape").mkdir()
-    expected = "expected 2 or more (.png, .jpg, .jpeg, .bmp), to train and to test with"
+    expected = "expected 2 or more, .png, .jpg or another kind, to train and to test with"
     assert refusal(pictures) == f"{pictures / 'ape'}: 0 pictures, {expected}"
     save(pictures / "ape" / "1.png", np.zeros((3, 3)))
     assert refusal(pictures) == f"{pictures / 'ape'}: 1 picture, {expected}"
@@ -205,29 +247,29 @@ def test_bad_pictures(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for content in (b"", b"<html>404</html>", whole[:-30]):
         path.write_bytes(content)
-        for options in ((), ("--prepare",)):
+        for options in ((), PICTURES):
             said = refusal(tmp_path / "pictures", *options)
             assert said.startswith(f"{path}: not a picture that can be read, expected")
     save(path, np.full((30, 30), 255))
-    said = refusal(tmp_path / "pictures", "--prepare")
+    said = refusal(tmp_path / "pictures")
     assert said == f"{path}: an empty picture, expected a drawing"
 
 
 def test_an_old_file_would_be_found_first(pictures: Path) -> None:
-    old = make(pictures) / "train-images-idx3-ubyte"
+    old = make(pictures, *PICTURES) / "train-images-idx3-ubyte"
     before = old.read_bytes()
-    result = run_tool(PROGRAM, pictures, old.parent, "--gzip", "--seed", 1, cwd=pictures)
+    result = run_tool(PROGRAM, pictures, old.parent, *PICTURES, "--gzip", "--seed", 1, cwd=pictures)
     assert (
         error_line(result, PROGRAM)
         == f"{old}: is there beside the new {old.name}.gz, expected only one of them"
     )
-    assert old.read_bytes() == before and len(list(old.parent.iterdir())) == 5
+    assert old.read_bytes() == before and len(list(old.parent.iterdir())) == 6
 
 
 def test_output_that_cannot_be_written(pictures: Path) -> None:
     (pictures.parent / "made").write_text("precious")
     said = f"{pictures.parent / 'made' / 'class-names.txt'}: cannot be written (not a directory)"
-    assert refusal(pictures) == f"{said}, expected a writable file"
+    assert refusal(pictures, *PICTURES) == f"{said}, expected a writable file"
     assert (pictures.parent / "made").read_text() == "precious"
 
 
@@ -249,9 +291,8 @@ def test_output_that_cannot_be_written(pictures: Path) -> None:
             "--test-fraction: found 'nan', expected a number from 0.001 to 0.999 (see --help)",
         ),
         (
-            ("--prepare", "--size", 32),
-            "--prepare: finds the ink by itself, for size 28; expected no --invert and no --size"
-            " (see --help)",
+            ("--preparation", "photos"),
+            "--preparation: found 'photos', expected one of digits, drawings, pictures (see --help)",
         ),
     ],
 )

@@ -18,7 +18,8 @@ def test_help_and_version(program: str, tmp_path: Path) -> None:
         assert option in help_text.stdout
     version = run_program(program, "--version", cwd=tmp_path)
     assert version.returncode == 0 and re.fullmatch(
-        rf"{program} \d+\.\d+\.\d+\ncompiler: .+\ninstruction set: .+\nOpenBLAS: \d+\.\d+.*, kernels for \w+\n",
+        rf"{program} \d+\.\d+\.\d+\ncompiler: .+\ninstruction set: .+\nOpenBLAS: \d+\.\d+.*, kernels for \w+\n"
+        r"pictures: libpng \d.*, libjpeg.* \d.*\n",
         version.stdout,
     )
 

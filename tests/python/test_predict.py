@@ -166,7 +166,7 @@ def test_standard_input(runs: dict[str, Run], pictures: Path) -> None:
     assert done.returncode == 0 and done.stdout.startswith("-: 7 (")
     for stdin in (b"", b"GIF89a"):
         said = error_line(predict("mnist_cnn", model, "-", cwd=pictures, stdin=stdin), "mnist_cnn")
-        assert said == "standard input: has no PNG signature, expected a PNG picture"
+        assert said == "standard input: has no signature of PNG or JPEG, expected a PNG or JPEG picture"
 
 
 def test_bad_pictures_are_named_and_the_rest_done(
@@ -183,7 +183,7 @@ def test_bad_pictures_are_named_and_the_rest_done(
     assert lines[0] == "mnist_cnn: error: none.png: no such file"
     assert lines[1].startswith("mnist_cnn: error: damaged.png: ")
     assert lines[2:] == [
-        "mnist_cnn: error: text.png: has no PNG signature, expected a PNG picture",
+        "mnist_cnn: error: text.png: has no signature of PNG or JPEG, expected a PNG or JPEG picture",
         "mnist_cnn: error: folder.png: not a regular file",
         f"mnist_cnn: error: {TEN_IMAGES}:10000: no such image, expected 0 to 9999",
         "mnist_cnn: error: none.idx: no such file",

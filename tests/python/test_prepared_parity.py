@@ -18,6 +18,7 @@ from prepared_cases import (
 )
 
 COUNT = 200
+OF_DIGITS = set(RejectReason) - {RejectReason.NOT_ONE_DRAWING, RejectReason.LINES_ACROSS}
 
 
 def in_cpp(cases: list[Case], build: Path) -> list[tuple[str, np.ndarray]]:
@@ -59,14 +60,14 @@ def random_picture(rng: np.random.Generator) -> Case:
 def test_random_strokes(build: Path) -> None:
     rng = np.random.default_rng(1)
     cases = [random_strokes(rng) for _ in range(COUNT)]
-    assert {prepared.reject for _, prepared in cases} == set(RejectReason) - {RejectReason.NOTHING_DRAWN}
+    assert {prepared.reject for _, prepared in cases} == OF_DIGITS - {RejectReason.NOTHING_DRAWN}
     assert_equal(cases, in_cpp(cases, build))
 
 
 def test_random_pictures(build: Path) -> None:
     rng = np.random.default_rng(2)
     cases = [random_picture(rng) for _ in range(COUNT)]
-    assert {prepared.reject for _, prepared in cases} == set(RejectReason)
+    assert {prepared.reject for _, prepared in cases} == OF_DIGITS
     assert_equal(cases, in_cpp(cases, build))
 
 
@@ -78,7 +79,7 @@ def test_pictures_that_become_smaller(build: Path) -> None:
 def test_golden_drawings() -> None:
     """What is stored, which the C++ unit tests read, too, is what the preparation gives."""
     cases = golden_cases()
-    assert {prepared.reject for _, prepared in cases} == set(RejectReason)
+    assert {prepared.reject for _, prepared in cases} == OF_DIGITS
     written = "".join(f"{case}\n{prepared_text(prepared)}\n" for case, prepared in cases)
     stored = GOLDEN.read_text()
     assert written.count("\n") == stored.count("\n")

@@ -5,8 +5,9 @@ import threading
 import time
 import tkinter as tk
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from tkinter import filedialog, font
+from tkinter import filedialog, font, ttk
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from drawing.strokes import CANVAS_SIDE, PEN
 from drawing.ten_digits import digit_strokes
 from make_pictures import draw_with_mouse
 from models import Model, load_model
-from recognizer.look import ACCENT, FAINT
+from networks import constant_model
+from recognizer.look import ACCENT, CARD, FAINT, TEXT
 from recognizer.recognition import Recognition, recognise
 from recognizer.session import Session
 from recognizer.window import DELAY, RecognizerWindow, open_root
@@ -310,6 +312,35 @@ def test_keys_are_listed(window: RecognizerWindow) -> None:
     listing.event_generate("<Escape>")
     assert not listing.winfo_exists()
     press(window, "<Control-q>")
+
+
+def test_the_name_of_the_model_can_be_read(window: RecognizerWindow) -> None:
+    """Also after Escape in the list of models, which selects the name, and M."""
+    models = window.panels[0].models
+    models.focus_force()  # as Escape in its list does, which also selects the name
+    models.selection_range(0, "end")
+    press(window, "<m>")
+    assert models.get() == "mnist_attention_pool"
+    look = ttk.Style(window.root)
+    parts = ("foreground", "fieldbackground", "selectforeground", "selectbackground")
+    colours = [str(look.lookup("TCombobox", part, ("readonly", "focus"))) for part in parts]
+    assert colours == [TEXT, CARD, TEXT, CARD]
+
+
+def test_a_model_of_other_classes(open_window: Opener) -> None:
+    """Their names are shown, and a class that is not there cannot be saved."""
+    metadata = {"preparation": '{"preparation":"drawings","single":true}'}
+    model = constant_model([0.7, 0.2, 0.1], ["circle", "square", "triangle"])
+    window = open_window({Path("shapes"): replace(model, metadata={**model.metadata, **metadata})})
+    draw(window, digit_strokes(0, *PLACES[0]))
+    assert predictions(window) == ["circle"]
+    assert texts(window.panels[0].bars)[::2] == ["circle", "square", "triangle"]
+    press(window, "<Key-7>")
+    assert window.status["text"] == "the model has no class 7" and not window.samples.exists()
+    press(window, "<Key-2>")
+    assert len(list((window.samples / "triangle").glob("*.png"))) == 1
+    draw(window, [[(20, 20), (60, 60)]])
+    assert predictions(window) == ["not a single drawing"]
 
 
 @pytest.mark.parametrize("size", ["smallest", (1250, 700), (800, 1000)])

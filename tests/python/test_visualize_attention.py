@@ -216,7 +216,7 @@ def test_pictures_that_cannot_be_shown(folder: Path, monkeypatch: pytest.MonkeyP
     Image.new("L", (30, 30), 255).save("empty.png")
     images = next(Path("data").glob("t10k-images*"))
     for name, said in [
-        ("empty.png", "empty.png: an empty picture, expected a digit"),
+        ("empty.png", "empty.png: an empty picture, expected a drawing"),
         ("no.png", "no.png: no such file or directory, expected a PNG, JPEG or other picture file"),
         (f"{images}:20", f"{images}:20: image 20 of 20, expected one from 0 to 19"),
         ("none:3", "none: no such file or directory, expected an IDX file of images"),

@@ -25,24 +25,24 @@ TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
   const std::string path = folder / "images";
   test::write_file(path, small_idx());
   NamedPictures pictures;
-  const NetworkPicture last = pictures.read(path + ":2", false);
+  const NetworkPicture last = pictures.read(path + ":2", ImageForm{});
   CHECK((last.rows == 2 && last.cols == 3 && last.reject == RejectReason::none));
   CHECK(last.pixels == std::vector<std::uint8_t>{12, 13, 14, 15, 16, 17});
-  CHECK(pictures.read(path + ":0", true).pixels.front() == 0);
+  CHECK(pictures.read(path + ":0", {}).pixels.front() == 0);
 
   const auto refusal = [&](const std::string& name) {
-    return test::error_of([&] { pictures.read(name, false); });
+    return test::error_of([&] { pictures.read(name, ImageForm{}); });
   };
   CHECK_THAT(refusal(path + ":3"), contains(":3: no such image, expected 0 to 2"));
   CHECK_THAT(refusal(path + ":99999999999999999999"), contains("no such image, expected 0 to 2"));
   CHECK_THAT(refusal(folder / "none:0"), contains("none: no such file"));
   CHECK_THAT(refusal(path + ":"), contains("images:: no such file"));
   CHECK_THAT(refusal(path + ":-1"), contains(":-1: no such file"));
-  CHECK_THAT(refusal(path), contains("has no PNG signature"));
+  CHECK_THAT(refusal(path), contains("has no signature of PNG or JPEG"));
   CHECK_THAT(refusal(std::string(300, 'a') + ":1"), contains("a: cannot be read: "));
 
   NamedPictures turned(true);
-  const NetworkPicture first = turned.read(path + ":0", false);
+  const NetworkPicture first = turned.read(path + ":0", ImageForm{});
   CHECK((first.rows == 3 && first.cols == 2));
   CHECK(first.pixels == std::vector<std::uint8_t>{0, 3, 1, 4, 2, 5});
   CHECK(detail::idx_place("7.png") == std::nullopt);
@@ -51,10 +51,10 @@ TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
 TEST_CASE("a file whose name ends as IDXFILE:INDEX does is that file") {
   const test::TemporaryFolder folder;
   write_png(folder / "scan:3", {2, 2, {0, 9, 90, 255}});
-  CHECK(NamedPictures().read(folder / "scan:3", true).pixels == std::vector<std::uint8_t>{0, 9, 90, 255});
+  CHECK(NamedPictures().read(folder / "scan:3", {}).pixels == std::vector<std::uint8_t>{0, 9, 90, 255});
 }
 
-TEST_CASE("a PNG is prepared as a digit, or taken as it is") {
+TEST_CASE("a PNG is prepared as its model says, or taken as it is") {
   const test::TemporaryFolder folder;
   GreyPicture one{60, 40, std::vector<std::uint8_t>(60 * 40, 250)};
   for (std::size_t row = 10; row < 50; ++row) {
@@ -63,14 +63,40 @@ TEST_CASE("a PNG is prepared as a digit, or taken as it is") {
   write_png(folder / "one.png", one);
   write_png(folder / "blank.png", {60, 40, std::vector<std::uint8_t>(60 * 40, 250)});
   NamedPictures pictures;
-  CHECK(pictures.read(folder / "one.png", true).pixels == one.pixels);
+  CHECK(pictures.read(folder / "one.png", {}).pixels == one.pixels);
 
-  const NetworkPicture prepared = pictures.read(folder / "one.png", false);
+  const NetworkPicture prepared = pictures.read(folder / "one.png", ImageForm{});
   const Prepared expected = prepare_ink(ink_of(one));
   REQUIRE((prepared.rows == 28 && prepared.cols == 28 && prepared.pixels.size() == 784));
   for (std::size_t i = 0; i < 784; ++i) {
     REQUIRE(std::abs(prepared.pixels[i] - 255 * expected.picture[i]) < 0.5 + 1e-6);
   }
   CHECK(prepared.reject == RejectReason::none);
-  CHECK(pictures.read(folder / "blank.png", false).reject == RejectReason::nothing_drawn);
+  CHECK(pictures.read(folder / "blank.png", ImageForm{}).reject == RejectReason::nothing_drawn);
+
+  const ImageForm drawing{{.kind = Preparation::Kind::drawings, .single = true}, 64, 64};
+  const NetworkPicture large = pictures.read(folder / "one.png", drawing);
+  CHECK((large.rows == 64 && large.cols == 64 && large.reject == RejectReason::none));
+  CHECK(pictures.read(folder / "blank.png", drawing).reject == RejectReason::nothing_drawn);
+
+  const ImageForm whole{{.kind = Preparation::Kind::pictures, .invert = true}, 6, 6};
+  const NetworkPicture small = pictures.read(folder / "blank.png", whole);
+  CHECK(small.pixels == std::vector<std::uint8_t>{0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0,
+                                                  0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0});
+  CHECK(small.reject == RejectReason::none);
+}
+
+TEST_CASE("a preparation is one JSON object and comes back from its text") {
+  using Kind = Preparation::Kind;
+  for (const Preparation& p : {Preparation{}, Preparation{.kind = Kind::drawings, .single = true},
+                               Preparation{.kind = Kind::pictures, .invert = true}}) {
+    CHECK(parse_preparation(to_text(p), "file") == p);
+  }
+  CHECK(parse_preparation(R"({"preparation": "drawings"})", "file") == Preparation{.kind = Kind::drawings});
+  for (const char* text :
+       {"", "7", "{}", R"({"preparation": 1})", R"({"preparation": "digits", "single": true})",
+        R"({"preparation": "drawings", "single": "yes"})"}) {
+    CHECK_THAT(test::error_of([&] { parse_preparation(text, "file"); }),
+               contains("expected how its pictures were prepared"));
+  }
 }

@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "nn/core/rng.hpp"
+#include "nn/data/picture_file.hpp"
 #include "temporary_folder.hpp"
 
 using namespace nn;
@@ -46,7 +47,7 @@ std::string png_of(int bit_depth, int color_type, png_uint_32 cols, const std::v
 GreyPicture read_back(const std::string& bytes) {
   const test::TemporaryFolder folder;
   test::write_file(folder / "picture.png", bytes);
-  return read_png(folder / "picture.png");
+  return read_picture(folder / "picture.png");
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ TEST_CASE("a grey picture comes back from its PNG as it was") {
     GreyPicture picture{rows, cols, Bytes8(rows * cols)};
     for (std::uint8_t& p : picture.pixels) p = static_cast<std::uint8_t>(rng.below(256));
     write_png(folder / "new_folder/picture.png", picture);
-    const GreyPicture read = read_png(folder / "new_folder/picture.png");
+    const GreyPicture read = read_picture(folder / "new_folder/picture.png");
     CHECK((read.rows == rows && read.cols == cols));
     CHECK(read.pixels == picture.pixels);
   }
@@ -111,8 +112,8 @@ TEST_CASE("what is no PNG, damaged, cut short or too large is refused") {
   const auto refusal = [](const std::string& bytes) { return test::error_of([&] { read_back(bytes); }); };
   const std::string good =
       png_of(8, PNG_COLOR_TYPE_GRAY, 8, std::vector<Bytes8>(8, Bytes8{1, 2, 3, 4, 5, 6, 7, 8}));
-  CHECK_THAT(refusal(""), contains("picture.png: has no PNG signature, expected a PNG picture"));
-  CHECK_THAT(refusal("GIF89a, or so"), contains("has no PNG signature"));
+  CHECK_THAT(refusal(""), contains("picture.png: has no signature of PNG or JPEG, expected a PNG or JPEG"));
+  CHECK_THAT(refusal("GIF89a, or so"), contains("has no signature of PNG or JPEG"));
   for (std::size_t length = 8; length < good.size() - 16; ++length) {  // the last chunk, IEND, may be missing
     CHECK_THAT(refusal(good.substr(0, length)),
                contains("picture.png: ") && contains(", expected a PNG picture"));
@@ -132,7 +133,7 @@ TEST_CASE("what is no PNG, damaged, cut short or too large is refused") {
   };
   CHECK_THAT(refusal(huge(100000)), contains("has 100000 x 100000 pixels, more than 2^26"));
   CHECK_THAT(refusal(huge(8000)), contains("is too short for the announced 8000 x 8000 pixels"));
-  CHECK_THAT(test::error_of([] { read_png("/no/such/picture.png"); }), contains("no such file"));
+  CHECK_THAT(test::error_of([] { read_picture("/no/such/picture.png"); }), contains("no such file"));
 }
 
 TEST_CASE("a PNG in memory is read like a file's") {

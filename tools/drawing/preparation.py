@@ -4,7 +4,7 @@ A stroke is a list of points (x, y), x to the right and y down, in any unit. Ink
 0 paper to 1 full ink. The pixel in row r, column c covers [c, c + 1) x [r, r + 1). The definition, in
 float64, for any other implementation to equal within 1e-6:
 
-Both return the picture and why it is not shown to a network, if it is not.
+All return the picture and why it is not shown to a network, if it is not.
 
 `prepare_strokes`: drawings made of points
   1. scale    w x h is the tight box of all points. Each point p becomes (p - centre of the box) * scale + 10,
@@ -27,7 +27,15 @@ Both return the picture and why it is not shown to a network, if it is not.
               in [13.5, 14.5), as in MNIST (mean of its training images: row 13.996, column 14.007). The 1e-6
               keeps symmetric digits, which are right on the edge, from jumping with the rounding.
   6. reject   TOO_SMALL if `side` is less than 1/32 of the input's longer side, or less than 1/8 and solid
-              (a dot is); else what screen.py says of the picture.
+              (a dot is); LINES_ACROSS if has_lines_across() of picture_ink.py says so; else what screen.py says
+              of the picture.
+
+Drawings of other things than digits are prepared in the same way, for images of any side: 20 and the pens are
+then parts of 28 of it, 13.5 is (side - 1) / 2. They are TOO_SMALL if `side` in step 6 is less than 1/32, and
+NOT_ONE_DRAWING if the data set's are single and has_separate_parts() of screen.py finds several.
+
+`prepare_whole`: other pictures, scaled to fit the image by Pillow's BILINEAR and put in its middle; nothing is
+rejected.
 
 Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019). Of MNIST's images themselves,
 `prepare_ink` changes nothing but the scale to full ink (a test checks it).
@@ -37,8 +45,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from drawing.screen import RejectReason, is_solid, screen
+from common.preparation import Kind, Preparation
+from drawing.picture_ink import has_lines_across
+from drawing.screen import RejectReason, has_separate_parts, is_solid, screen
 
 Point = tuple[float, float]
 Stroke = Sequence[Point]
@@ -48,57 +59,95 @@ BOX = 20  # pixels of the side that the digit's ink fills
 PEN_WIDTH = 2.75  # pixels, of the 28
 THIN_PEN_WIDTH = 1.25
 MAX_STROKES = 8
+AS_DIGITS = Preparation()
 
 
 class Prepared(NamedTuple):
     """What a network is shown."""
 
-    picture: np.ndarray  # (28, 28), float64 in [0, 1]; all 0 if nothing is drawn
+    picture: np.ndarray  # (28, 28) or as a network takes it, float64 in [0, 1]; all 0 if nothing is drawn
     reject: RejectReason
 
 
-def prepare_strokes(strokes: Sequence[Stroke], smallest: float = 0.0) -> Prepared:
-    """The picture of a drawing, and why it is rejected, if it is.
+def prepare_strokes(
+    strokes: Sequence[Stroke],
+    smallest: float = 0.0,
+    preparation: Preparation = AS_DIGITS,
+    side: int = SIDE,
+) -> Prepared:
+    """The picture (side, side) of a drawing, and why it is rejected, if it is.
 
     A drawing is enlarged as if its larger side were at least `smallest`, in the points' unit (of the pen on
     screen, the width): a click with a trembling hand stays a dot and does not become a 1.
     """
     lines = [np.asarray(stroke, np.float64) for stroke in strokes if len(stroke) > 0]
     if not lines:
-        return Prepared(np.zeros((SIDE, SIDE)), RejectReason.NOTHING_DRAWN)
+        return Prepared(np.zeros((side, side)), RejectReason.NOTHING_DRAWN)
     points = np.concatenate(lines)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = max(high - low)
 
     def painted(pen_width: float) -> np.ndarray:
-        scale = (BOX - pen_width) / max(extent, smallest) if extent > 0 else 0.0
-        ink = np.zeros((BOX, BOX))
+        box, pen_width = _box(side), pen_width * side / SIDE
+        scale = (box - pen_width) / max(extent, smallest) if extent > 0 else 0.0
+        ink = np.zeros((box, box))
         for line in lines:
-            paint(ink, (line - (low + high) / 2) * scale + BOX / 2, pen_width)
-        return _centre(ink)
+            paint(ink, (line - (low + high) / 2) * scale + box / 2, pen_width)
+        return _centre(ink, side)
 
     if extent <= smallest:
         reject = RejectReason.TOO_SMALL
-    elif len(lines) > MAX_STROKES:
+    elif preparation.kind is Kind.DIGITS and len(lines) > MAX_STROKES:
         reject = RejectReason.NOT_ONE_DIGIT
     else:
-        reject = screen(painted(THIN_PEN_WIDTH))
+        reject = _reject(painted(THIN_PEN_WIDTH), preparation)
     return Prepared(painted(PEN_WIDTH), reject)
 
 
-def prepare_ink(ink: np.ndarray) -> Prepared:
-    """The picture of a picture of any size, ink (height, width) in [0, 1], and why it is rejected, if it is."""
+def prepare_ink(ink: np.ndarray, preparation: Preparation = AS_DIGITS, side: int = SIDE) -> Prepared:
+    """The picture (side, side) of a picture of any size, ink (height, width) in [0, 1], and why it is rejected,
+    if it is."""
     rows, columns = np.flatnonzero((ink > 0).any(axis=1)), np.flatnonzero((ink > 0).any(axis=0))
     if rows.size == 0:
-        return Prepared(np.zeros((SIDE, SIDE)), RejectReason.NOTHING_DRAWN)
+        return Prepared(np.zeros((side, side)), RejectReason.NOTHING_DRAWN)
     height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
-    side = max(height, width)
-    from_rows = _overlaps(ink.shape[0], rows[0] - (side - height) // 2, side)
-    from_columns = _overlaps(ink.shape[1], columns[0] - (side - width) // 2, side)
+    square, box = max(height, width), _box(side)
+    from_rows = _overlaps(ink.shape[0], rows[0] - (square - height) // 2, square, box)
+    from_columns = _overlaps(ink.shape[1], columns[0] - (square - width) // 2, square, box)
     small = from_rows @ ink @ from_columns.T
-    picture, longer = _centre(small / small.max()), max(ink.shape)
-    too_small = 32 * side < longer or (8 * side < longer and is_solid(picture))
-    return Prepared(picture, RejectReason.TOO_SMALL if too_small else screen(picture))
+    picture, longer = _centre(small / small.max(), side), max(ink.shape)
+    is_dot = preparation.kind is Kind.DIGITS and 8 * square < longer and is_solid(picture)
+    if 32 * square < longer or is_dot:
+        reject = RejectReason.TOO_SMALL
+    elif has_lines_across(ink):
+        reject = RejectReason.LINES_ACROSS
+    else:
+        reject = _reject(picture, preparation)
+    return Prepared(picture, reject)
+
+
+def prepare_whole(grey: np.ndarray, size: tuple[int, int], invert: bool) -> Prepared:
+    """The picture (rows, columns) of a whole picture, uint8 (height, width); dark becomes light if `invert`."""
+    rows, columns = size
+    height, width = grey.shape
+    to, of = (rows, height) if rows * width <= columns * height else (columns, width)
+    fit_height = min(max(1, round(height * to / of)), rows)  # a line stays one, however long it was
+    fit_width = min(max(1, round(width * to / of)), columns)
+    small = Image.fromarray(grey).resize((fit_width, fit_height), Image.Resampling.BILINEAR)
+    top, left = round((rows - fit_height) / 2), round((columns - fit_width) / 2)
+    picture = np.zeros(size)
+    part = picture[top : top + fit_height, left : left + fit_width]
+    part[:] = np.asarray(small) / 255
+    if invert:
+        part[:] = 1 - part
+    return Prepared(picture, RejectReason.NONE)
+
+
+def _reject(picture: np.ndarray, preparation: Preparation) -> RejectReason:
+    if preparation.kind is Kind.DIGITS:
+        return screen(picture)
+    several = preparation.single and has_separate_parts(picture)
+    return RejectReason.NOT_ONE_DRAWING if several else RejectReason.NONE
 
 
 def paint(ink: np.ndarray, stroke: Stroke | np.ndarray, width: float) -> None:
@@ -127,21 +176,24 @@ def _paint_segment(ink: np.ndarray, start: np.ndarray, end: np.ndarray, radius: 
     np.maximum(part, np.clip(radius + 0.5 - distance, 0, 1), out=part)
 
 
-def _overlaps(length: int, start: int, side: int) -> np.ndarray:
-    """(BOX, length): the shares of the input pixels in each of BOX parts of [start, start + side)."""
-    edges = start + np.arange(BOX + 1) * side / BOX
+def _box(side: int) -> int:
+    """Pixels of the side that the ink of a picture (side, side) fills: 20 of 28."""
+    return max(1, (side * BOX + SIDE // 2) // SIDE)
+
+
+def _overlaps(length: int, start: int, side: int, parts: int) -> np.ndarray:
+    """(parts, length): the shares of the input pixels in each of `parts` parts of [start, start + side)."""
+    edges = start + np.arange(parts + 1) * side / parts
     pixels = np.arange(length)
     covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return np.clip(covered, 0, None) * BOX / side
+    return np.clip(covered, 0, None) * parts / side
 
 
-def _centre(ink: np.ndarray) -> np.ndarray:
-    """Pastes (20, 20) into (28, 28) by a whole-pixel shift that takes the centre of mass to the middle."""
-    index, mass = np.arange(BOX), ink.sum()
-    row, column = (
-        int(np.clip(np.ceil(13.5 - (index @ ink.sum(axis=axis)) / mass - 1e-6), 0, SIDE - BOX))
-        for axis in (1, 0)
-    )
-    picture = np.zeros((SIDE, SIDE))
-    picture[row : row + BOX, column : column + BOX] = ink
+def _centre(ink: np.ndarray, side: int) -> np.ndarray:
+    """Pastes (box, box) into (side, side) by a whole-pixel shift that takes the centre of mass to the middle."""
+    box, middle = len(ink), (side - 1) / 2
+    means = (np.arange(box) @ ink.sum(axis=axis) / ink.sum() for axis in (1, 0))
+    row, column = (int(np.clip(np.ceil(middle - mean - 1e-6), 0, side - box)) for mean in means)
+    picture = np.zeros((side, side))
+    picture[row : row + box, column : column + box] = ink
     return picture

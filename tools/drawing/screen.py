@@ -18,7 +18,7 @@ are those of a logistic regression of scribbles against training digits, rounded
 """
 
 from enum import Enum
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -37,7 +37,9 @@ class RejectReason(str, Enum):  # not StrEnum, which Ubuntu 22.04's Python 3.10 
     NONE = "digit"
     NOTHING_DRAWN = "nothing drawn"
     TOO_SMALL = "too small"
+    LINES_ACROSS = "lines across the paper"
     NOT_ONE_DIGIT = "not a single digit"
+    NOT_ONE_DRAWING = "not a single drawing"
 
     __str__ = str.__str__
 
@@ -58,6 +60,22 @@ def screen(picture: np.ndarray) -> RejectReason:
 def is_solid(picture: np.ndarray) -> bool:
     """A blot: more pixels are inked than in any digit."""
     return np.count_nonzero(picture > INKED) > SOLID
+
+
+def has_separate_parts(picture: np.ndarray) -> bool:
+    """Whether a prepared picture, (side, side), shows several drawings: two connected components, each with at
+    least a tenth of the pixels with ink, of which one is beside, above or below the other."""
+    parts = components(picture > 0)
+    masks = [parts == part for part in range(1, parts.max() + 1)]
+    large = [_box(mask) for mask in masks if 10 * np.count_nonzero(mask) >= np.count_nonzero(parts)]
+    return any(_are_apart(one, other) for one, other in combinations(large, 2))
+
+
+def _are_apart(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    """Whether boxes have no row or no column in common."""
+    (top, left, height, width), (other_top, other_left, other_height, other_width) = one, other
+    beside = left + width <= other_left or other_left + other_width <= left
+    return beside or top + height <= other_top or other_top + other_height <= top
 
 
 def _side_by_side(inked: np.ndarray) -> bool:

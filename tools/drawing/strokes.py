@@ -17,6 +17,7 @@ class Content(NamedTuple):
 
     strokes: list[list[Point]]
     ink: np.ndarray | None = None  # (height, width) in [0, 1]
+    grey: np.ndarray | None = None  # the picture as it was, uint8 (height, width)
 
 
 class Drawing:

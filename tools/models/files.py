@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import ModelError, os_reason
+from common.preparation import Kind
 from common.writing import replacing
 from models.bin_files import bin_bytes, read_bin
 from models.limits import NetworkError
@@ -25,11 +26,25 @@ WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
 }
 
 
+def load_picture_model(path: Path) -> Model:
+    """Reads a model for pictures that can be prepared for it: digits of 28x28, or others. Raises ModelError."""
+    model = load_model(path)
+    kind, (rows, columns) = model.preparation.kind, model.picture_size
+    if kind is Kind.DIGITS and not model.takes(DIGIT_SIZE):
+        found = f"a network for digits of {model.pixels}"
+        raise ModelError(path, found, "{} x {} pixels".format(*DIGIT_SIZE))
+    if not model.takes((rows, columns)) or (kind is Kind.DRAWINGS and rows != columns):
+        raise ModelError(path, f"a network for {kind} of {model.pixels}", "a square")
+    return model
+
+
 def load_digit_model(path: Path) -> Model:
     """Reads a model that tells ten digits in pictures of 28x28. Raises ModelError."""
     model = load_model(path)
-    if not model.takes(DIGIT_SIZE) or model.known_classes != DIGITS:
-        found = f"a network from {model.pixels} to {model.known_classes} classes"
+    kind = model.preparation.kind
+    if not model.takes(DIGIT_SIZE) or model.known_classes != DIGITS or kind is not Kind.DIGITS:
+        of = "" if kind is Kind.DIGITS else f" of {kind}"
+        found = f"a network from {model.pixels} to {model.known_classes} classes{of}"
         raise ModelError(path, found, "one from {} x {} pixels to {} digits".format(*DIGIT_SIZE, DIGITS))
     return model
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from common.preparation import Preparation, parse_preparation
 from common.text import parse_json
 from models.chain import Layer, Shape, Shapes, Step, all_steps, place, run
 from models.layers import Attention, Conv, softmax, text_of
@@ -101,6 +102,18 @@ class Model:
     def known_classes(self) -> int:
         """How many classes can be a prediction: all, less a last one of outliers (`--outliers`)."""
         return self.classes - (self.classes > 1 and self.class_names[-1] == OUTLIERS)
+
+    @cached_property
+    def preparation(self) -> Preparation:
+        """How its pictures were prepared: as MNIST's if the file does not say."""
+        text = self.metadata.get("preparation")
+        return parse_preparation(text) if text else Preparation()
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Rows and columns of the images that it takes; those of a square if the file does not say."""
+        side = math.isqrt(self.inputs)
+        return self.input if len(self.input) == 2 else (side, side)
 
     @property
     def settings(self) -> dict[str, object]:

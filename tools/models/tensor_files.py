@@ -1,8 +1,8 @@
 """Named tensors with metadata: .safetensors, which the C++ programs read and write too, and NPZ for numpy.
 
 Metadata of a .safetensors is text by name: "format" is "nn.model", "network" is as in network_json.py, the
-rest is optional: "program", "options", "class_names" (a JSON list), ... Tensors are float32 (float16 is read,
-too), LAYERn.SUFFIX:
+rest is optional: "program", "options", "class_names" (a JSON list), "preparation" (preparation.py), ... Tensors
+are float32 (float16 is read, too), LAYERn.SUFFIX:
 n counts the layers of a kind through the chain, such as conv1.weight. Others, such as a checkpoint's, are no
 part of the model. An NPZ has the same tensors, and the metadata as one JSON text called "metadata".
 """
@@ -18,6 +18,7 @@ from safetensors.numpy import save
 
 from common.class_names import is_class_name
 from common.errors import ModelError
+from common.preparation import EXPECTED, parse_preparation
 from common.text import parse_json
 from models.model import Model
 from models.network_json import network_json, parse_network, parse_object
@@ -44,6 +45,7 @@ def read_safetensors(path: Path) -> Model:
                 raise ModelError(path, 'metadata "network" is missing', "a network as JSON")
             network, stored = parse_any(parse_object(path, metadata["network"]))
             _check_class_names(path, metadata, network.classes)
+            _check_preparation(path, metadata)
             names, tensors = set(file.keys()), {}
             for own_name, own_shape in network.shapes.items():
                 name, shape = stored.get(own_name, (own_name, own_shape))
@@ -80,6 +82,15 @@ def _check_class_names(path: Path, metadata: dict[str, str], classes: int) -> No
     ):
         expected = f"a JSON list of {classes} names"
         raise ModelError(path, f'metadata "class_names" is {metadata["class_names"][:60]}', expected)
+
+
+def _check_preparation(path: Path, metadata: dict[str, str]) -> None:
+    if "preparation" not in metadata:
+        return
+    try:
+        parse_preparation(metadata["preparation"])
+    except ValueError as error:
+        raise ModelError(path, f'metadata "preparation" is {error}', EXPECTED) from error
 
 
 def model_metadata(model: Model) -> dict[str, str]:

@@ -27,17 +27,21 @@ class Canvas:
         )
         self.photo = tk.PhotoImage(master=parent, width=self.side, height=self.side)
         self.widget.create_image(0, 0, image=self.photo, anchor="nw")
-        self._hint = self.widget.create_text(0, 0, text="draw a digit", fill=PALE, font=look.font(18))
+        self._hint = self.widget.create_text(0, 0, fill=PALE, font=look.font(18))
         self._edge = self.widget.create_rectangle(0, 0, 0, 0, outline=LINE)
         self.frame.bind("<Configure>", lambda event: self._resize(event.width, event.height))
         self.widget.bind("<ButtonPress-1>", self._press)
         self.widget.bind("<B1-Motion>", lambda event: self._draw(drawing.move(*self._place(event))))
         self.widget.bind("<ButtonRelease-1>", lambda _: self._draw(drawing.release()))
 
+    def invite(self, to: str) -> None:
+        """What an empty canvas asks for."""
+        self.widget.itemconfigure(self._hint, text=to)
+
     def repaint(self) -> None:
         """Shows the whole drawing, from scratch."""
         self.ink = np.zeros((self.side, self.side))
-        strokes, picture = self._drawing.content
+        strokes, picture, _ = self._drawing.content
         if picture is not None:
             self._paste(picture)
         for stroke in strokes:

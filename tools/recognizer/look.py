@@ -30,6 +30,9 @@ class Look:
         style.configure("TScale", background=PALE, troughcolor=TRACK, bordercolor=LINE, gripcount=0)
         style.configure("TScale", sliderlength=self.px(18))
         style.configure("TCombobox", arrowsize=self.px(13))
+        for part in ("foreground", "selectforeground"):  # clam's are white with the focus
+            style.map("TCombobox", **{part: [("readonly", TEXT)]})
+        style.map("TCombobox", selectbackground=[("readonly", CARD)])
         root.option_add("*TCombobox*Listbox.font", self.font(13))
 
     def px(self, size: float) -> int:

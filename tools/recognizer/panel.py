@@ -6,12 +6,11 @@ from textwrap import shorten
 from tkinter import font as tkfont
 from tkinter import ttk
 
-from drawing.preparation import SIDE
 from recognizer.look import ACCENT, CARD, FAINT, FONT, PAGE, PALE, TEXT, TRACK, Look, overlaid, ppm, shaded
 from recognizer.recognition import Recognition
 
 WIDTH, HEAD, BARS = 270, 140, 220  # pixels, at first
-PREVIEW_ZOOM = 4  # screen pixels for one of the 28x28
+PREVIEW = 112  # pixels of the side of what the network sees
 HIGHEST_ROW = 34  # pixels of a class's row
 MAX_SUMMARY = 130  # characters, of the network in words
 BAR = 0.45  # of its row's height
@@ -56,9 +55,9 @@ class Panel:
     def show(self, recognition: Recognition, with_attention: bool) -> None:
         """The prediction of the model."""
         self._recognition = recognition
-        prediction, space = recognition.prediction, self._look.px(WIDTH - SIDE * PREVIEW_ZOOM - 14)
+        prediction, beside = recognition.prediction, self._look.px(WIDTH - PREVIEW - 14)
         font = self._look.font(84 if len(prediction) <= 2 else 22, "bold")
-        self.prediction.configure(text=prediction, font=font, wraplength=space)
+        self.prediction.configure(text=prediction, font=font, wraplength=beside)
         self.prediction.configure(foreground=FAINT if recognition.label is None else ACCENT)
         top = "     ".join(f"{name}  {100 * p:.1f} %" for name, p in recognition.likeliest(3))
         self.top_three.configure(text=top)
@@ -67,7 +66,10 @@ class Panel:
         attention = recognition.attention() if with_attention else None
         if attention is not None:
             colours = overlaid(colours, attention)
-        self.preview.configure(data=ppm(colours, self._look.px(PREVIEW_ZOOM)), format="PPM")
+        space, pixels = self._look.px(PREVIEW), max(colours.shape[:2])
+        every = -(-pixels // space)  # of a picture that is larger than the space
+        data = ppm(colours[::every, ::every], max(1, space // pixels))
+        self.preview.configure(data=data, format="PPM")
         self._show_bars()
 
     def _show_bars(self) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from drawing.picture_ink import read_ink
-from drawing.preparation import Prepared, prepare_ink
+from common.preparation import Kind
+from drawing.picture_ink import ink_of, read_grey
+from drawing.preparation import SIDE, Prepared, prepare_ink, prepare_whole
 from drawing.screen import RejectReason
 from models import Model, probabilities
 from models.attention_maps import attention_layers, attention_maps
@@ -26,7 +27,7 @@ class Recognition:
     """What one network predicts for one prepared drawing. It is asked only if the drawing looks like one digit."""
 
     model: Model
-    picture: np.ndarray  # (28, 28), what the network sees
+    picture: np.ndarray  # (rows, columns), what the network sees
     reject: RejectReason
     probabilities: np.ndarray | None  # (K), sums to 1; None if the network is not asked
     label: int | None  # the likeliest class; None if the network is not asked or not sure
@@ -70,10 +71,21 @@ def recognise(model: Model, prepared: Prepared, threshold: float = MIN_CONFIDENC
     probs = probabilities(model, prepared.picture)[0]
     likeliest = int(probs.argmax())
     if likeliest >= model.known_classes:
-        return Recognition(model, prepared.picture, RejectReason.NOT_ONE_DIGIT, probs, label=None)
+        is_digit = model.preparation.kind is Kind.DIGITS
+        reject = RejectReason.NOT_ONE_DIGIT if is_digit else RejectReason.NOT_ONE_DRAWING
+        return Recognition(model, prepared.picture, reject, probs, label=None)
     return Recognition(model, *prepared, probs, likeliest if probs[likeliest] >= threshold else None)
 
 
 def describe_picture(model: Model, path: Path, threshold: float = MIN_CONFIDENCE) -> str:
     """A line on a picture file. Raises InputError."""
-    return f"{path}: {recognise(model, prepare_ink(read_ink(path)), threshold).describe()}"
+    return f"{path}: {recognise(model, prepare_picture(model, read_grey(path)), threshold).describe()}"
+
+
+def prepare_picture(model: Model, grey: np.ndarray, ink: np.ndarray | None = None) -> Prepared:
+    """A picture, uint8 (height, width), as those that the model has learned from; `ink` is its ink, if known."""
+    preparation, size = model.preparation, model.picture_size
+    if preparation.kind is Kind.PICTURES:
+        return prepare_whole(grey, size, preparation.invert)
+    side = SIDE if preparation.kind is Kind.DIGITS else size[0]
+    return prepare_ink(ink_of(grey / 255) if ink is None else ink, preparation, side)

@@ -14,8 +14,11 @@ from tkinter import filedialog, ttk
 from typing import NamedTuple
 
 from common.errors import InputError
+from common.preparation import Kind
 from drawing.strokes import PEN
+from models import Model
 from models.attention_maps import attention_layers
+from models.model import DIGITS
 from recognizer.canvas import Canvas
 from recognizer.look import CARD, FAINT, PAGE, TEXT, WARNING, Look
 from recognizer.panel import Panel
@@ -26,7 +29,10 @@ DELAY = 25  # milliseconds from a change to its question, and between two looks 
 MIN_HEIGHT, MARGIN = 480, 16  # pixels of the window
 THINNEST, THICKEST, PEN_STEP = 8.0, 44.0, 4.0  # units of the drawing
 DIGIT_KEYS = tuple(f"<{key}{digit}>" for key in ("Key-", "KP_") for digit in range(10))
-PICTURES = [("pictures and drawings", "*.png *.jpg *.jpeg *.bmp *.json"), ("all files", "*")]
+PICTURES = [
+    ("pictures and drawings", "*.png *.jpg *.jpeg *.webp *.gif *.tif *.tiff *.bmp *.json"),
+    ("all files", "*"),
+]
 MODELS = [("models", " ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)), ("all files", "*")]
 
 
@@ -87,7 +93,19 @@ class RecognizerWindow:
 
     def save(self, label: int) -> None:
         """Keeps the drawing as a sample of a class of the first model."""
+        if label >= self._first_model.known_classes:
+            self.say(f"the model has no class {label}", warning=True)
+            return
         self._try(lambda: self.say(f"saved {self.session.save_sample(self.samples, label)}"))
+
+    def save_as_digit(self, digit: str) -> None:
+        """As a sample of the class that is called so, or else has this number."""
+        names = self._first_model.class_names
+        self.save(names.index(digit) if digit in names else int(digit))
+
+    @property
+    def _first_model(self) -> Model:
+        return self.session.models[self.session.asked[0]]
 
     def open_drawing(self) -> None:
         """Asks for a picture and puts it on the canvas."""
@@ -123,7 +141,9 @@ class RecognizerWindow:
             Command("Ctrl+Y", ("<Control-y>", "<Control-Z>"), "redo", lambda _: self._edit(drawing.redo)),
             Command("Del", ("<Delete>", "<Escape>"), "clear", lambda _: self._edit(drawing.clear)),
             Command("F1", ("<F1>", "<question>"), "all keys", lambda _: self.show_keys()),
-            Command("0-9", DIGIT_KEYS, "save as a sample", lambda event: self.save(int(event.keysym[-1]))),
+            Command(
+                "0-9", DIGIT_KEYS, "save as a sample", lambda event: self.save_as_digit(event.keysym[-1])
+            ),
             Command("Ctrl+O", ("<Control-o>",), "open a picture", lambda _: self.open_drawing()),
             Command("Ctrl+L", ("<Control-l>",), "open a model", lambda _: self.open_model()),
             Command("M", ("<m>",), "next model", lambda _: self._next_model()),
@@ -233,6 +253,8 @@ class RecognizerWindow:
         for panel, path in zip(self.panels, self.session.asked, strict=False):
             panel.offer([str(path) for path in paths], paths.index(path))
         self.classes.delete(0, "end")
+        is_digits = asked[0].preparation.kind is Kind.DIGITS and asked[0].known_classes == DIGITS
+        self.canvas.invite("draw a digit" if is_digits else "draw here")
         for label, name in enumerate(asked[0].class_names[: asked[0].known_classes]):
             self.classes.add_command(label=name, command=partial(self.save, label))
         with_attention = any(attention_layers(model) for model in asked)

@@ -14,6 +14,9 @@
 
 namespace nn {
 
+// Where a data set has them, beside its images.
+inline constexpr const char* kClassNamesFile = "class-names.txt";
+
 // What the last class is called if it is of what belongs to no other class: see outliers.hpp.
 inline constexpr const char* kOutlierName = "none of these";
 inline bool has_outlier_class(std::span<const std::string> names) {

@@ -1,10 +1,9 @@
-// Pictures as a command line names them: a PNG file, "-" for one on standard input, IDXFILE:INDEX for one of
-// an IDX file, plain or .gz.
+// Pictures as a command line names them: a PNG or JPEG file, "-" for one on standard input, IDXFILE:INDEX for
+// one of an IDX file, plain or .gz.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -19,18 +18,10 @@
 
 #include "nn/core/error.hpp"
 #include "nn/data/idx.hpp"
-#include "nn/data/picture_ink.hpp"
-#include "nn/data/png.hpp"
-#include "nn/data/prepare.hpp"
+#include "nn/data/picture_file.hpp"
+#include "nn/data/preparation.hpp"
 
 namespace nn {
-
-// What a network is shown: 0 paper .. 255 ink.
-struct NetworkPicture {
-  std::size_t rows = 0, cols = 0;
-  std::vector<std::uint8_t> pixels{};        // (rows, cols)
-  RejectReason reject = RejectReason::none;  // of a picture that was not prepared always this
-};
 
 namespace detail {
 // A name that ends in :INDEX and is not that of a file.
@@ -47,26 +38,24 @@ inline std::optional<std::pair<std::string, std::string>> idx_place(const std::s
 }
 
 inline std::vector<std::uint8_t> read_standard_input() {
-  constexpr std::size_t most = std::size_t{1} << 28;  // bytes
   std::vector<std::uint8_t> bytes;
   std::array<std::uint8_t, 65536> part;
   while (const std::size_t count = std::fread(part.data(), 1, part.size(), stdin)) {
     bytes.insert(bytes.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(count));
-    if (bytes.size() > most) throw Error("standard input", "more than 2^28 bytes, expected a PNG picture");
+    if (bytes.size() > kLargestPictureFile) {
+      throw Error("standard input", "more than 2^28 bytes, expected a PNG or JPEG picture");
+    }
   }
   if (std::ferror(stdin)) throw system_error("standard input", "cannot be read");
   return bytes;
 }
-
-inline NetworkPicture prepared(const GreyPicture& picture) {
-  const Prepared result = prepare_ink(ink_of(picture));
-  NetworkPicture shown{kDigitSide, kDigitSide, {}, result.reject};
-  for (const double ink : result.picture) {
-    shown.pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * ink)));
-  }
-  return shown;
-}
 }  // namespace detail
+
+// The images that a network takes.
+struct ImageForm {
+  Preparation preparation{};
+  std::size_t rows = kDigitSide, cols = kDigitSide;
+};
 
 // Reads them, from several threads at once if wanted. An IDX file is read once and stays in memory.
 class NamedPictures {
@@ -74,13 +63,13 @@ class NamedPictures {
   // `transposed`: rows and columns of an IDX file's images are swapped.
   explicit NamedPictures(bool transposed = false) : transposed_(transposed) {}
 
-  // Of an IDX file as it is; a PNG prepared as a digit (prepare.hpp), or with `as_it_is` as it is, too.
-  // Throws Error if it cannot be read.
-  NetworkPicture read(const std::string& name, bool as_it_is) {
+  // Of an IDX file as it is; of another file prepared as `form` says, or without it as it is, too. Throws
+  // Error if it cannot be read.
+  NetworkPicture read(const std::string& name, const std::optional<ImageForm>& form) {
     if (const auto place = detail::idx_place(name)) return image(place->first, place->second);
     GreyPicture picture =
-        name == "-" ? read_png(detail::read_standard_input(), "standard input") : read_png(name);
-    if (!as_it_is) return detail::prepared(picture);
+        name == "-" ? read_picture(detail::read_standard_input(), "standard input") : read_picture(name);
+    if (form) return prepare(picture, form->preparation, form->rows, form->cols);
     return {picture.rows, picture.cols, std::move(picture.pixels)};
   }
 

@@ -13,14 +13,20 @@
 
 #include "nn/core/error.hpp"
 #include "nn/files/atomic_file.hpp"
-#include "nn/files/read_file.hpp"
 
 namespace nn {
 
 struct GreyPicture {
   std::size_t rows = 0, cols = 0;
-  std::vector<std::uint8_t> pixels;  // (rows, cols), 0 black .. 255 white
+  std::vector<std::uint8_t> pixels{};  // (rows, cols), 0 black .. 255 white
 };
+
+inline constexpr std::size_t kMaxPicturePixels = std::size_t{1} << 26;
+inline constexpr std::size_t kLargestPictureFile = std::size_t{1} << 28;  // bytes
+
+inline bool is_png(std::span<const std::uint8_t> file) {
+  return file.size() >= 8 && png_sig_cmp(file.data(), 0, 8) == 0;
+}
 
 namespace detail {
 // libpng's simplified interface (1.6): every kind of PNG in, one kind of pixels out, no setjmp.
@@ -46,13 +52,13 @@ inline GreyPicture read_png(std::span<const std::uint8_t> file, const std::strin
   const auto refuse = [&](const std::string& found) {
     throw Error(source, found + ", expected a PNG picture");
   };
-  if (file.size() < 8 || png_sig_cmp(file.data(), 0, 8) != 0) refuse("has no PNG signature");
+  if (!is_png(file)) refuse("has no PNG signature");
   detail::PngImage image;
   if (png_image_begin_read_from_memory(&image, file.data(), file.size()) == 0) refuse(image.message);
   // A row takes at least a byte and a bit for each pixel; deflate packs at most 1032 to 1.
   const std::size_t rows = image.height, cols = image.width, fewest_bytes = rows * (1 + cols / 8);
   const std::string announced = std::to_string(cols) + " x " + std::to_string(rows) + " pixels";
-  if (rows * cols > std::size_t{1} << 26) refuse("has " + announced + ", more than 2^26");
+  if (rows * cols > kMaxPicturePixels) refuse("has " + announced + ", more than 2^26");
   if (fewest_bytes / 1032 > file.size()) refuse("is too short for the announced " + announced);
   const bool is_grey = (image.format & (PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA)) == 0;
   image.format = is_grey ? PNG_FORMAT_GRAY : PNG_FORMAT_RGBA;
@@ -69,11 +75,6 @@ inline GreyPicture read_png(std::span<const std::uint8_t> file, const std::strin
   read_into(rgba);
   for (std::size_t i = 0; i < rows * cols; ++i) picture.pixels[i] = detail::grey_over_white(&rgba[4 * i]);
   return picture;
-}
-
-// The same of a file. Throws Error also if it cannot be read.
-inline GreyPicture read_png(const std::string& path) {
-  return read_png(read_file(path), path);
 }
 
 // 8 bits of grey. The file appears whole or not at all. Throws Error if it cannot be written.

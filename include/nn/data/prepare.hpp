@@ -54,25 +54,27 @@ struct PointBox {
 
 using BoxPicture = std::array<double, kDigitBox * kDigitBox>;  // (20, 20)
 
-// (20, 20) -> (28, 28) by a whole-pixel shift that takes the centre of mass to an index in [13.5, 14.5). The
-// 1e-6 keeps symmetric digits, which are right on the edge, from jumping with the rounding.
-inline DigitPicture centred(const BoxPicture& ink) {
+// (box, box) -> (side, side) by a whole-pixel shift that takes the centre of mass to the middle: of 28 pixels
+// to an index in [13.5, 14.5). The 1e-6 keeps symmetric drawings, which are right on the edge, from jumping
+// with the rounding.
+inline void centre(std::span<const double> ink, std::size_t box, std::span<double> picture,
+                   std::size_t side) {
+  assert(ink.size() == box * box && picture.size() == side * side && box <= side);
   double mass = 0, row_moment = 0, col_moment = 0;
   for (std::size_t i = 0; i < ink.size(); ++i) {
     mass += ink[i];
-    row_moment += static_cast<double>(i / kDigitBox) * ink[i];
-    col_moment += static_cast<double>(i % kDigitBox) * ink[i];
+    row_moment += static_cast<double>(i / box) * ink[i];
+    col_moment += static_cast<double>(i % box) * ink[i];
   }
   const auto place = [&](double moment) {
-    const double wanted = std::ceil(13.5 - moment / mass - 1e-6);
-    return static_cast<std::size_t>(std::clamp(wanted, 0.0, double{kDigitSide - kDigitBox}));
+    const double wanted = std::ceil(static_cast<double>(side - 1) / 2 - moment / mass - 1e-6);
+    return static_cast<std::size_t>(std::clamp(wanted, 0.0, static_cast<double>(side - box)));
   };
   const std::size_t top = place(row_moment), left = place(col_moment);
-  DigitPicture picture{};
-  for (std::size_t row = 0; row < kDigitBox; ++row) {
-    std::copy_n(&ink[row * kDigitBox], kDigitBox, &picture[(top + row) * kDigitSide + left]);
+  std::ranges::fill(picture, 0.0);
+  for (std::size_t row = 0; row < box; ++row) {
+    std::copy_n(&ink[row * box], box, &picture[(top + row) * side + left]);
   }
-  return picture;
 }
 
 // A line with a round, anti-aliased pen: ink = clamp(radius + 0.5 - distance, 0, 1), if more than what is
@@ -97,20 +99,21 @@ inline void paint_segment(BoxPicture& ink, Point start, Point end, double radius
   }
 }
 
-// The part of the `kDigitBox` equal parts of [start, start + side) that each of `count` pixels covers.
+// The part of the `parts` equal parts of [start, start + side) that each of `count` pixels covers.
 struct Share {
   std::size_t part, pixel;
   double weight;  // those of a part sum to 1 where all of it lies on the picture
 };
-inline std::vector<Share> shares(std::size_t count, double start, double side) {
+inline std::vector<Share> shares(std::size_t count, double start, double side, std::size_t parts) {
   std::vector<Share> result;
-  for (std::size_t part = 0; part < kDigitBox; ++part) {
-    const double from = start + static_cast<double>(part) * side / kDigitBox;
-    const double to = start + static_cast<double>(part + 1) * side / kDigitBox;
+  const double number = static_cast<double>(parts);
+  for (std::size_t part = 0; part < parts; ++part) {
+    const double from = start + static_cast<double>(part) * side / number;
+    const double to = start + static_cast<double>(part + 1) * side / number;
     for (auto pixel = static_cast<std::size_t>(std::max(from, 0.0)); pixel < count; ++pixel) {
       const double low = static_cast<double>(pixel), covered = std::min(to, low + 1) - std::max(from, low);
       if (low >= to) break;
-      if (covered > 0) result.push_back({part, pixel, covered * kDigitBox / side});
+      if (covered > 0) result.push_back({part, pixel, covered * number / side});
     }
   }
   return result;
@@ -128,6 +131,7 @@ inline DigitPicture draw(std::span<const Stroke> strokes, double pen_width, doub
                  (p.y - (box.low.y + box.high.y) / 2) * scale + kDigitBox / 2.0};
   };
   detail::BoxPicture ink{};
+  DigitPicture picture;
   for (const Stroke& stroke : strokes) {
     for (std::size_t i = 0; i < stroke.size(); ++i) {  // a stroke of one point is a dot
       if (i > 0 || stroke.size() == 1) {
@@ -135,7 +139,8 @@ inline DigitPicture draw(std::span<const Stroke> strokes, double pen_width, doub
       }
     }
   }
-  return detail::centred(ink);
+  detail::centre(ink, kDigitBox, picture, kDigitSide);
+  return picture;
 }
 
 // Drawings made of points. `smallest`, in the points' unit (of the pen on screen, the width): a click with a
@@ -151,10 +156,11 @@ inline Prepared prepare_strokes(std::span<const Stroke> strokes, double smallest
   return {draw(strokes, detail::kPenWidth, smallest), reject};
 }
 
-// Pictures of any size: the ink's box, made square, is averaged by area to 20x20; its largest value is full
-// ink.
-inline Prepared prepare_ink(const Ink& ink) {
-  assert(ink.values.size() == ink.rows * ink.cols);
+// A picture of any size becomes (side, side), 0 paper .. 1: the ink's box, made square, is averaged by area
+// to 20/28 of `side`; its largest value is full ink. Returns the side of that square in pixels of `ink`, 0 if
+// there is none.
+inline std::size_t centre_ink(const Ink& ink, std::span<double> picture, std::size_t side) {
+  assert(ink.values.size() == ink.rows * ink.cols && picture.size() == side * side);
   std::size_t top = ink.rows, bottom = 0, left = ink.cols, right = 0;  // of the ink's box
   for (std::size_t row = 0; row < ink.rows; ++row) {
     const double* const values = &ink.values[row * ink.cols];
@@ -165,33 +171,43 @@ inline Prepared prepare_ink(const Ink& ink) {
     top = std::min(top, row), bottom = row + 1;
     left = std::min(left, first), right = std::max(right, end);
   }
-  if (bottom == 0) return {};
-  const std::size_t height = bottom - top, width = right - left, side = std::max(height, width);
+  if (bottom == 0) return 0;
+  const std::size_t height = bottom - top, width = right - left, longer = std::max(height, width);
 
   const auto start = [&](std::size_t first, std::size_t size) {  // of the square, maybe beyond the picture
-    return static_cast<double>(first) - static_cast<double>((side - size) / 2);
+    return static_cast<double>(first) - static_cast<double>((longer - size) / 2);
   };
-  std::vector<double> lower(kDigitBox * ink.cols);  // (20, cols)
+  const std::size_t box = std::max<std::size_t>(1, (side * kDigitBox + kDigitSide / 2) / kDigitSide);
+  std::vector<double> lower(box * ink.cols);  // (box, cols)
   for (const auto& [part, row, weight] :
-       detail::shares(ink.rows, start(top, height), static_cast<double>(side))) {
+       detail::shares(ink.rows, start(top, height), static_cast<double>(longer), box)) {
     for (std::size_t col = left; col < right; ++col) {
       lower[part * ink.cols + col] += weight * ink.values[row * ink.cols + col];
     }
   }
-  detail::BoxPicture small{};
+  std::vector<double> small(box * box);
   for (const auto& [part, col, weight] :
-       detail::shares(ink.cols, start(left, width), static_cast<double>(side))) {
-    for (std::size_t row = 0; row < kDigitBox; ++row) {
-      small[row * kDigitBox + part] += weight * lower[row * ink.cols + col];
+       detail::shares(ink.cols, start(left, width), static_cast<double>(longer), box)) {
+    for (std::size_t row = 0; row < box; ++row) {
+      small[row * box + part] += weight * lower[row * ink.cols + col];
     }
   }
   const double full = *std::ranges::max_element(small);
   for (double& value : small) value /= full;
+  detail::centre(small, box, picture, side);
+  return longer;
+}
 
-  const DigitPicture picture = detail::centred(small);
-  const std::size_t longer = std::max(ink.rows, ink.cols);
-  const bool too_small = 32 * side < longer || (8 * side < longer && is_solid(picture));  // a dot is solid
-  return {picture, too_small ? RejectReason::too_small : screen(picture)};
+// A picture of a digit.
+inline Prepared prepare_ink(const Ink& ink) {
+  Prepared result;
+  const std::size_t side = centre_ink(ink, result.picture, kDigitSide), longer = std::max(ink.rows, ink.cols);
+  if (side == 0) return result;
+  const bool too_small = 32 * side < longer || (8 * side < longer && is_solid(result.picture));  // a dot
+  result.reject = too_small               ? RejectReason::too_small
+                  : has_lines_across(ink) ? RejectReason::lines_across
+                                          : screen(result.picture);
+  return result;
 }
 
 }  // namespace nn

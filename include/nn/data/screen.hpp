@@ -15,10 +15,15 @@
 
 namespace nn {
 
-enum class RejectReason { none, nothing_drawn, too_small, not_one_digit };
+enum class RejectReason { none, nothing_drawn, too_small, lines_across, not_one_digit, not_one_drawing };
 
 inline const char* to_text(RejectReason reason) {
-  static constexpr std::array texts{"digit", "nothing drawn", "too small", "not a single digit"};
+  static constexpr std::array texts{"digit",
+                                    "nothing drawn",
+                                    "too small",
+                                    "lines across the paper",
+                                    "not a single digit",
+                                    "not a single drawing"};
   return texts[static_cast<std::size_t>(reason)];
 }
 
@@ -94,6 +99,28 @@ inline RejectReason screen(std::span<const double> picture) {
     if (parts[i].left + 1 >= parts[i - 1].right) return RejectReason::not_one_digit;
   }
   return RejectReason::none;
+}
+
+// Whether a prepared picture (side, side) shows several drawings: two connected parts, each of at least a
+// tenth of the pixels with ink, of which one is beside, above or below the other.
+inline bool has_separate_parts(std::span<const double> picture, std::size_t side) {
+  const Components inked = components(picture, side, side, 0);
+  std::vector<detail::Extent> parts(inked.parts, {.top = side, .left = side});
+  std::size_t pixels = 0;
+  for (const Run& run : inked.runs) {
+    parts[run.part].add(run);
+    pixels += run.end - run.first;
+  }
+  std::erase_if(parts, [&](const detail::Extent& part) { return 10 * part.pixels < pixels; });
+  const auto are_apart = [](const detail::Extent& a, const detail::Extent& b) {
+    return a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+  };
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (are_apart(parts[i], parts[j])) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace nn

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/preparation.hpp"
 #include "nn/files/safetensors.hpp"
 #include "nn/network.hpp"
 
@@ -33,10 +34,12 @@ std::size_t save_model(const Network& network, const std::string& path,
 // A network of either format. Throws Error if the file is missing or no whole model.
 Network load_model(const std::string& path);
 
-// The same of bytes in memory, which `name` names in messages, with the names of the classes.
+// The same of bytes in memory, which `name` names in messages, with the names of the classes and how pictures
+// are prepared for it.
 struct StoredModel {
   Network network;
   std::vector<std::string> class_names;  // (K)
+  Preparation preparation{};
 };
 StoredModel load_model(const std::string& name, std::span<const std::uint8_t> bytes);
 
