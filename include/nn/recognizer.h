@@ -1,6 +1,5 @@
-/* A digit recognizer for programs in any language: prepares a drawing or a picture as MNIST's digits were,
- * refuses what is not a single digit, and asks a trained network. With a model of other pictures (make_idx)
- * it prepares them as the model's were.
+/* A recognizer for programs in any language: prepares a drawing or a picture as those that a network has learned
+ * from (MNIST's digits, unless its model says otherwise), refuses what is not a single one, and asks the network.
  *
  *   char error[NN_RECOGNIZER_ERROR_SIZE];
  *   nn_recognizer *r = nn_recognizer_load(bytes, size, "mnist_model.bin", error, sizeof error);
@@ -36,89 +35,91 @@ extern "C" {
 NN_RECOGNIZER_API int nn_recognizer_version(void);
 
 enum {
-  NN_RECOGNIZER_ERROR_SIZE = 512,     /* bytes that hold every error text, its 0 included */
-  NN_RECOGNIZER_MAX_POINTS = 1000000, /* of all strokes together */
-  NN_RECOGNIZER_MAX_PIXELS = 1 << 26  /* of a picture */
+  NN_RECOGNIZER_ERROR_SIZE = 512,       /* bytes that hold every error text, its 0 included */
+  NN_RECOGNIZER_MAX_POINTS = 1000000,   /* of all strokes together */
+  NN_RECOGNIZER_MAX_PIXELS = 1 << 26    /* of a picture */
 };
 
 typedef struct nn_recognizer nn_recognizer;
 
 /* A model file, .safetensors or .bin, whose `size` bytes are copied. `name` is what error texts call it.
  * NULL, and the reason in `error`, if it is no whole model or memory ran out. */
-NN_RECOGNIZER_API nn_recognizer* nn_recognizer_load(const void* bytes, size_t size, const char* name,
-                                                    char* error, size_t error_size);
-NN_RECOGNIZER_API void nn_recognizer_free(nn_recognizer* recognizer); /* NULL: nothing happens */
+NN_RECOGNIZER_API nn_recognizer *nn_recognizer_load(const void *bytes, size_t size, const char *name,
+                                                    char *error, size_t error_size);
+NN_RECOGNIZER_API void nn_recognizer_free(nn_recognizer *recognizer); /* NULL: nothing happens */
 
 /* Why the last call returned -1, "" if none did. */
-NN_RECOGNIZER_API const char* nn_recognizer_error(const nn_recognizer* recognizer);
+NN_RECOGNIZER_API const char *nn_recognizer_error(const nn_recognizer *recognizer);
 
 /* Classes, and their names, UTF-8; NULL beyond the last. nn_recognizer_classes() counts those that can be
  * recognised; a class for non-digits, if the network has learned one, comes after them and is not counted. */
-NN_RECOGNIZER_API size_t nn_recognizer_classes(const nn_recognizer* recognizer);
-NN_RECOGNIZER_API const char* nn_recognizer_class_name(const nn_recognizer* recognizer, size_t label);
+NN_RECOGNIZER_API size_t nn_recognizer_classes(const nn_recognizer *recognizer);
+NN_RECOGNIZER_API const char *nn_recognizer_class_name(const nn_recognizer *recognizer, size_t label);
 
 /* The pixels of an image that the network takes. */
-NN_RECOGNIZER_API size_t nn_recognizer_rows(const nn_recognizer* recognizer);
-NN_RECOGNIZER_API size_t nn_recognizer_cols(const nn_recognizer* recognizer);
+NN_RECOGNIZER_API size_t nn_recognizer_rows(const nn_recognizer *recognizer);
+NN_RECOGNIZER_API size_t nn_recognizer_cols(const nn_recognizer *recognizer);
+
+/* How pictures are prepared for it: "digits", "drawings" or "pictures" (include/nn/data/preparation.hpp). */
+NN_RECOGNIZER_API const char *nn_recognizer_preparation(const nn_recognizer *recognizer);
 
 /* The layers, as the programs' --layers takes them: "dense 512, relu, dense 10". */
-NN_RECOGNIZER_API const char* nn_recognizer_network(const nn_recognizer* recognizer);
+NN_RECOGNIZER_API const char *nn_recognizer_network(const nn_recognizer *recognizer);
 
 /* Below this probability, 0 to 1, the verdict is NN_NOT_SURE. At first it is 0.4. */
-NN_RECOGNIZER_API int nn_recognizer_set_threshold(nn_recognizer* recognizer, double threshold);
+NN_RECOGNIZER_API int nn_recognizer_set_threshold(nn_recognizer *recognizer, double threshold);
 
 enum {
   NN_RECOGNIZED,
   NN_NOTHING_DRAWN,
   NN_TOO_SMALL,
-  NN_LINES_ACROSS, /* ruled paper whose lines cannot be told from the drawing */
   NN_NOT_ONE_DIGIT,
-  NN_NOT_ONE_DRAWING, /* for models of other things than digits */
-  NN_NOT_SURE
+  NN_NOT_SURE,
+  NN_LINES_ACROSS, /* ruled paper */
+  NN_NOT_ONE_DRAWING
 };
 
 typedef struct nn_recognition {
   int verdict;                /* NN_RECOGNIZED, or why there is no answer */
-  const char* verdict_text;   /* as the programs say it: "digit", "nothing drawn", "not sure" ... */
+  const char *verdict_text;   /* "digit", "recognised", "nothing drawn", "too small", "not a single digit", ... */
   int label;                  /* the class, -1 unless NN_RECOGNIZED */
-  const char* name;           /* the class's name, NULL unless NN_RECOGNIZED */
-  const float* probabilities; /* (classes), NULL if the network was not asked; without a class for non-digits,
+  const char *name;           /* the class's name, NULL unless NN_RECOGNIZED */
+  const float *probabilities; /* (classes), NULL if the network was not asked; without a class for non-digits,
                                  whose probability is what is missing to a sum of 1 */
   size_t classes;
-  const uint8_t* pixels; /* (rows, cols), what the network sees: 0 paper .. 255 ink */
+  const uint8_t *pixels; /* (rows, cols), what the network sees: 0 paper .. 255 ink */
   size_t rows, cols;
 } nn_recognition;
 
 /* A drawing: `points` are x, y, x, y, ..., x to the right and y down, in any unit; `lengths` says how many
  * points each of the `strokes` has. `pen` is the pen's width on screen in the same unit, or 0: what is not
- * larger is too small. Fails on a NaN, a number beyond 1e9, too many points, and for a model that has not
- * learned digits. */
-NN_RECOGNIZER_API int nn_recognizer_strokes(nn_recognizer* recognizer, const double* points,
-                                            const size_t* lengths, size_t strokes, double pen,
-                                            nn_recognition* result);
+ * larger is too small. For models of digits; of others, give a picture of the canvas. Fails on a NaN, a number beyond 1e9, too many points. */
+NN_RECOGNIZER_API int nn_recognizer_strokes(nn_recognizer *recognizer, const double *points,
+                                            const size_t *lengths, size_t strokes, double pen,
+                                            nn_recognition *result);
 
-/* A grey picture of any size, (rows, cols), 0 black .. 255 white, prepared as those that the model has
- * learned from: digits are looked for and centred, dark on light or light on dark. */
-NN_RECOGNIZER_API int nn_recognizer_picture(nn_recognizer* recognizer, const uint8_t* pixels, size_t rows,
-                                            size_t cols, nn_recognition* result);
+/* A grey picture of any size, (rows, cols), 0 black .. 255 white, dark on light or light on dark, in which a
+ * digit or a drawing is looked for, unless the model takes whole pictures. */
+NN_RECOGNIZER_API int nn_recognizer_picture(nn_recognizer *recognizer, const uint8_t *pixels, size_t rows,
+                                            size_t cols, nn_recognition *result);
 
 /* An image of the network's own size, 0 paper .. 255 ink, as it is: an image of MNIST. */
-NN_RECOGNIZER_API int nn_recognizer_image(nn_recognizer* recognizer, const uint8_t* pixels, size_t rows,
-                                          size_t cols, nn_recognition* result);
+NN_RECOGNIZER_API int nn_recognizer_image(nn_recognizer *recognizer, const uint8_t *pixels, size_t rows,
+                                          size_t cols, nn_recognition *result);
 
 typedef struct nn_explanation {
   int label;             /* the likeliest class, about which this is */
-  const float* saliency; /* (rows, cols): d log(p / (1 - p)) / d pixel, p the class's probability and the
-                            pixel 0 .. 1: above 0 where more ink would speak for the class */
+  const float *saliency; /* (rows, cols): d log(p / (1 - p)) / d pixel, p the class's probability and the pixel
+                            0 .. 1: above 0 where more ink would speak for the class */
   size_t rows, cols;
-  const float* attention; /* (heads, tokens, tokens) of the first attention layer, NULL if there is none: row
-                             i is how much token i takes from each, and sums to 1 */
+  const float *attention; /* (heads, tokens, tokens) of the first attention layer, NULL if there is none: row i
+                             is how much token i takes from each, and sums to 1 */
   size_t heads, tokens;
   size_t token_rows, token_cols; /* how the tokens lie on the image; 0 if they are not patches of it */
 } nn_explanation;
 
 /* Of the last recognition in which the network was asked. It takes several times as long. */
-NN_RECOGNIZER_API int nn_recognizer_explain(nn_recognizer* recognizer, nn_explanation* result);
+NN_RECOGNIZER_API int nn_recognizer_explain(nn_recognizer *recognizer, nn_explanation *result);
 
 #ifdef __cplusplus
 }

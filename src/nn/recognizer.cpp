@@ -15,7 +15,6 @@
 #include "nn/core/parallel.hpp"
 #include "nn/core/text.hpp"
 #include "nn/data/class_names.hpp"
-#include "nn/data/picture_ink.hpp"
 #include "nn/data/preparation.hpp"
 #include "nn/data/prepare.hpp"
 #include "nn/files/model_files.hpp"
@@ -23,12 +22,6 @@
 #include "nn/layers/patches.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
 #include "nn/network.hpp"
-
-static_assert(NN_NOTHING_DRAWN == static_cast<int>(nn::RejectReason::nothing_drawn) &&
-              NN_TOO_SMALL == static_cast<int>(nn::RejectReason::too_small) &&
-              NN_LINES_ACROSS == static_cast<int>(nn::RejectReason::lines_across) &&
-              NN_NOT_ONE_DIGIT == static_cast<int>(nn::RejectReason::not_one_digit) &&
-              NN_NOT_ONE_DRAWING == static_cast<int>(nn::RejectReason::not_one_drawing));
 
 struct nn_recognizer {
   explicit nn_recognizer(nn::StoredModel model, std::string name_)
@@ -64,6 +57,24 @@ struct nn_recognizer {
 
 namespace nn {
 namespace {
+
+int verdict_of(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::none:
+      return NN_RECOGNIZED;
+    case RejectReason::nothing_drawn:
+      return NN_NOTHING_DRAWN;
+    case RejectReason::too_small:
+      return NN_TOO_SMALL;
+    case RejectReason::lines_across:
+      return NN_LINES_ACROSS;
+    case RejectReason::not_one_digit:
+      return NN_NOT_ONE_DIGIT;
+    case RejectReason::not_one_drawing:
+      return NN_NOT_ONE_DRAWING;
+  }
+  return NN_NOT_SURE;
+}
 
 constexpr double kLargestCoordinate = 1e9;
 
@@ -117,23 +128,23 @@ void ask_network(nn_recognizer& r) {
 void recognise(nn_recognizer& r, RejectReason reject, nn_recognition& result) {
   r.probabilities.clear();
   const bool is_of_digits = r.preparation.kind == Preparation::Kind::digits;
-  int verdict = static_cast<int>(reject), label = -1;
+  int label = -1;
+  bool is_sure = true;
   if (reject == RejectReason::none) {
     ask_network(r);
     const std::size_t likeliest = argmax(r.probabilities);
     if (likeliest >= r.known_classes()) {
-      verdict = is_of_digits ? NN_NOT_ONE_DIGIT : NN_NOT_ONE_DRAWING;
+      reject = is_of_digits ? RejectReason::not_one_digit : RejectReason::not_one_drawing;
     } else if (static_cast<double>(r.probabilities[likeliest]) < r.threshold) {
-      verdict = NN_NOT_SURE;
+      is_sure = false;
     } else {
       label = static_cast<int>(likeliest);
     }
   }
-  result = {.verdict = verdict,
-            .verdict_text = verdict == NN_NOT_SURE ? "not sure"
-                            : verdict == NN_RECOGNIZED && !is_of_digits
-                                ? "recognised"
-                                : to_text(static_cast<RejectReason>(verdict)),
+  result = {.verdict = is_sure ? verdict_of(reject) : NN_NOT_SURE,
+            .verdict_text = !is_sure                                        ? "not sure"
+                            : reject == RejectReason::none && !is_of_digits ? "recognised"
+                                                                            : to_text(reject),
             .label = label,
             .name = label < 0 ? nullptr : r.class_names[static_cast<std::size_t>(label)].c_str(),
             .probabilities = r.probabilities.empty() ? nullptr : r.probabilities.data(),
@@ -151,10 +162,17 @@ void recognise(nn_recognizer& r, const Prepared& prepared, nn_recognition& resul
   recognise(r, prepared.reject, result);
 }
 
-// Digits are 28x28.
-void check_takes_digits(const nn_recognizer& r) {
-  if (r.network.takes(kDigitSide, kDigitSide)) return;
-  throw refused(r.name, "a network for " + r.network.pixels_text(), "one for 28 x 28 pixels");
+bool is_of(const nn_recognizer& r, Preparation::Kind kind) {
+  return r.preparation.kind == kind;
+}
+
+// Digits are prepared for 28x28, other drawings for squares.
+void check_can_prepare(const nn_recognizer& r) {
+  const std::string found = "a network for " + r.network.pixels_text();
+  if (is_of(r, Preparation::Kind::digits) && !r.network.takes(kDigitSide, kDigitSide)) {
+    throw refused(r.name, found, "one for 28 x 28 pixels");
+  }
+  if (is_of(r, Preparation::Kind::drawings) && r.rows != r.cols) throw refused(r.name, found, "a square");
 }
 
 std::vector<Stroke> strokes_of(const double* points, std::span<const std::size_t> lengths) {
@@ -284,6 +302,11 @@ size_t nn_recognizer_cols(const nn_recognizer* recognizer) {
   return recognizer->cols;
 }
 
+const char* nn_recognizer_preparation(const nn_recognizer* recognizer) {
+  static constexpr const char* kNames[] = {"digits", "drawings", "pictures"};
+  return kNames[static_cast<std::size_t>(recognizer->preparation.kind)];
+}
+
 const char* nn_recognizer_network(const nn_recognizer* recognizer) {
   return recognizer->text.c_str();
 }
@@ -300,14 +323,18 @@ int nn_recognizer_set_threshold(nn_recognizer* recognizer, double threshold) {
 int nn_recognizer_strokes(nn_recognizer* recognizer, const double* points, const size_t* lengths,
                           size_t strokes, double pen, nn_recognition* result) {
   return status_of(recognizer, [&] {
-    if (recognizer->preparation.kind != Preparation::Kind::digits) {
-      throw refused(recognizer->name, "a model that has not learned digits", "pictures in place of strokes");
-    }
-    check_takes_digits(*recognizer);
+    nn_recognizer& r = *recognizer;
+    check_can_prepare(r);
     if (!(pen >= 0 && pen <= kLargestCoordinate)) {
       throw refused("pen", std::to_string(pen), "a width from 0 to 1e9");
     }
-    recognise(*recognizer, prepare_strokes(strokes_of(points, {lengths, strokes}), pen), *result);
+    const std::vector<Stroke> drawn = strokes_of(points, {lengths, strokes});
+    if (is_of(r, Preparation::Kind::digits)) return recognise(r, prepare_strokes(drawn, pen), *result);
+    if (!std::ranges::all_of(drawn, &Stroke::empty)) {
+      throw refused(r.name, "a model that is not of digits", "a picture of the canvas");
+    }
+    r.pixels.assign(r.rows * r.cols, 0);
+    recognise(r, RejectReason::nothing_drawn, *result);
   });
 }
 
@@ -315,15 +342,12 @@ int nn_recognizer_picture(nn_recognizer* recognizer, const uint8_t* pixels, size
                           nn_recognition* result) {
   return status_of(recognizer, [&] {
     nn_recognizer& r = *recognizer;
-    if (r.preparation.kind == Preparation::Kind::digits) check_takes_digits(r);
-    if (r.preparation.kind == Preparation::Kind::drawings && r.rows != r.cols) {
-      throw refused(r.name, "a network for " + r.network.pixels_text(), "one for square images of drawings");
-    }
+    check_can_prepare(r);
     check_picture(rows, cols);
-    NetworkPicture prepared =
+    NetworkPicture shown =
         prepare({rows, cols, {pixels, pixels + rows * cols}}, r.preparation, r.rows, r.cols);
-    r.pixels = std::move(prepared.pixels);
-    recognise(r, prepared.reject, *result);
+    r.pixels = std::move(shown.pixels);
+    recognise(r, shown.reject, *result);
   });
 }
 

@@ -187,6 +187,34 @@ TEST_CASE("class names come from the model, and non-digits are none of the class
              contains("expected a JSON list of 3 names"));
 }
 
+TEST_CASE("pictures are prepared as the model says") {
+  const auto prepared_as = [](const std::string& json) {
+    return loaded(model_bytes("dense 3", {{"preparation", json}}, {10, 10, 1}));
+  };
+  std::vector<std::uint8_t> picture(20 * 20, 255);  // a line, beside the middle
+  for (std::size_t row = 4; row < 16; ++row) picture[row * 20 + 4] = picture[row * 20 + 5] = 0;
+  nn_recognition found;
+
+  const Recognizer drawings = prepared_as(R"({"preparation": "drawings"})");
+  CHECK(std::string(nn_recognizer_preparation(drawings.get())) == "drawings");
+  REQUIRE(nn_recognizer_set_threshold(drawings.get(), 0) == 0);
+  REQUIRE(nn_recognizer_picture(drawings.get(), picture.data(), 20, 20, &found) == 0);
+  CHECK(found.verdict == NN_RECOGNIZED);
+  CHECK(std::string(found.verdict_text) == "recognised");
+  CHECK(found.rows * found.cols == 100);
+  CHECK(ask(drawings, kSeven, found) == -1);
+  CHECK_THAT(nn_recognizer_error(drawings.get()), contains("expected a picture of the canvas"));
+  REQUIRE(nn_recognizer_strokes(drawings.get(), nullptr, nullptr, 0, 20, &found) == 0);
+  CHECK(found.verdict == NN_NOTHING_DRAWN);
+
+  const Recognizer pictures = prepared_as(R"({"preparation": "pictures", "invert": true})");
+  REQUIRE(nn_recognizer_picture(pictures.get(), picture.data(), 20, 20, &found) == 0);
+  CHECK(int{found.pixels[0]} == 0);
+  CHECK(int{found.pixels[5 * 10 + 2]} == 191);  // where it was; three quarters of a triangle filter
+
+  CHECK_THAT(load_error(model_bytes("dense 3", {{"preparation", "{}"}})), contains("preparation"));
+}
+
 TEST_CASE("several recognizers at once do not disturb one another") {
   const Recognizer a = loaded(model_bytes(kMlp)), b = loaded(model_bytes(kTransformer));
   nn_recognition of_a, of_b;

@@ -129,7 +129,8 @@ function ask(recognizer) {
   const { strokes, picture } = drawing.content;
   if (picture?.isImage) return recognizer.image(picture);
   if (picture) return recognizer.picture(picture);
-  return recognizer.strokes(strokes, penWidth);
+  if (recognizer.preparation === "digits" || strokes.length === 0) return recognizer.strokes(strokes, penWidth);
+  return recognizer.picture(pictureOf(strokes));
 }
 
 function update() {
@@ -304,6 +305,17 @@ function paint() {
     context.imageSmoothingEnabled = !picture.isImage;
     context.drawImage(picture.bitmap, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
   }
+  paintStrokes(context, strokes, color);
+  if (keyPen) {
+    context.lineWidth = 2;
+    context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
+    context.beginPath();
+    context.arc(keyPen[0], keyPen[1], penWidth / 2 + 3, 0, 7);
+    context.stroke();
+  }
+}
+
+function paintStrokes(context, strokes, color) {
   context.strokeStyle = context.fillStyle = color;
   context.lineCap = context.lineJoin = "round";
   for (const stroke of strokes) {
@@ -321,13 +333,6 @@ function paint() {
       context.lineTo(stroke[i][0], stroke[i][1]);
       context.stroke();
     }
-  }
-  if (keyPen) {
-    context.lineWidth = 2;
-    context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
-    context.beginPath();
-    context.arc(keyPen[0], keyPen[1], penWidth / 2 + 3, 0, 7);
-    context.stroke();
   }
 }
 
@@ -467,7 +472,7 @@ async function open(file) {
     }
     const bytes = new Uint8Array(await file.arrayBuffer());
     const recognizer = await Recognizer.load(module, bytes, file.name);
-    if (recognizer.rows * recognizer.cols !== 784) {
+    if (recognizer.preparation === "digits" && recognizer.rows * recognizer.cols !== 784) {
       const size = `${recognizer.rows} x ${recognizer.cols}`;
       throw new Error(`${file.name}: found a network for ${size} pixels, expected one for 28 x 28 pixels`);
     }
@@ -477,6 +482,16 @@ async function open(file) {
   } catch (error) {
     note(error.message);
   }
+}
+
+// Black on white, as large as the canvas: for models that are not of digits.
+function pictureOf(strokes) {
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, SIDE, SIDE);
+  paintStrokes(context, strokes, "black");
+  return greyOf(context, SIDE, SIDE);
 }
 
 // In grey over white paper, as the programs read pictures.
@@ -492,6 +507,10 @@ async function readPicture(file) {
   const canvas = new OffscreenCanvas(cols, rows);
   const context = canvas.getContext("2d");
   context.drawImage(bitmap, 0, 0);
+  return { ...greyOf(context, rows, cols), bitmap };
+}
+
+function greyOf(context, rows, cols) {
   const { data } = context.getImageData(0, 0, cols, rows);
   const pixels = new Uint8Array(rows * cols);
   for (let i = 0; i < pixels.length; ++i) {
@@ -499,7 +518,7 @@ async function readPicture(file) {
     const alpha = data[4 * i + 3];
     pixels[i] = Math.floor((luma * alpha + 255000 * (255 - alpha) + 127500) / 255000);
   }
-  return { rows, cols, pixels, bitmap };
+  return { rows, cols, pixels };
 }
 
 $("open").addEventListener("click", () => $("file").click());

@@ -1,7 +1,9 @@
 // nn/recognizer.h in a browser. Every model has an instance of the WebAssembly module, with a memory of its
 // own: what goes wrong with one, memory that runs out or a broken file, leaves the others alone.
 
-export const Verdict = { RECOGNIZED: 0, NOTHING_DRAWN: 1 };
+export const Verdict = {
+  RECOGNIZED: 0, NOTHING_DRAWN: 1, TOO_SMALL: 2, NOT_ONE_DIGIT: 3, NOT_SURE: 4, LINES_ACROSS: 5, NOT_ONE_DRAWING: 6,
+};
 
 const ERROR_SIZE = 512;
 const RESULT_SIZE = 36; // bytes of nn_recognition and of nn_explanation, both of nine 32-bit fields
@@ -95,6 +97,7 @@ export class Recognizer {
         bytes, this.#bytes.length, scope.put(new TextEncoder().encode(`${this.name}\0`)), error, ERROR_SIZE);
       if (this.#handle === 0) throw refusal(this.#text(error));
       this.network = this.#text(e.nn_recognizer_network(this.#handle));
+      this.preparation = this.#text(e.nn_recognizer_preparation(this.#handle));
       this.rows = e.nn_recognizer_rows(this.#handle);
       this.cols = e.nn_recognizer_cols(this.#handle);
       this.classNames = Array.from({ length: e.nn_recognizer_classes(this.#handle) }, (_, label) =>

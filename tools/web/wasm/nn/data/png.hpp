@@ -9,7 +9,7 @@ namespace nn {
 
 struct GreyPicture {
   std::size_t rows = 0, cols = 0;
-  std::vector<std::uint8_t> pixels;  // (rows, cols), 0 black .. 255 white
+  std::vector<std::uint8_t> pixels{};  // (rows, cols), 0 black .. 255 white
 };
 
 }  // namespace nn
