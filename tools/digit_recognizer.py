@@ -12,6 +12,8 @@ from common.errors import InputError, run_tool
 from common.options import OptionParser, number
 from recognizer.confidence import MIN_CONFIDENCE
 
+FOR_DRAWINGS, PLAIN = Path("drawing.safetensors"), Path("mnist_model.bin")  # models by default, the better one first
+
 
 def main() -> None:
     options = parse_options()
@@ -32,10 +34,11 @@ def parse_options() -> argparse.Namespace:
         "--model",
         type=Path,
         nargs="+",
-        default=[Path("mnist_model.bin")],
+        default=[FOR_DRAWINGS if FOR_DRAWINGS.exists() else PLAIN],
         metavar="PATH",
         help="models of mnist_mlp, mnist_cnn or mnist_attention_pool with any classes, .bin or .safetensors (default:"
-        " mnist_model.bin); the first is asked, the window also offers those in the current folder",
+        f" {FOR_DRAWINGS} if it is there, else {PLAIN}); the first is asked, the window also offers those in the current"
+        " folder",
     )
     add("--image", type=Path, nargs="+", metavar="PICTURE", help="recognise pictures and open no window")
     add(

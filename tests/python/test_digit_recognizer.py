@@ -29,6 +29,13 @@ def test_a_picture_without_a_window(inverted: bool, runs: dict[str, Run], tmp_pa
     assert result.stdout.startswith("seven.png: 7 (") and ", then " in result.stdout
 
 
+def test_the_model_for_drawings_is_asked_by_default_if_it_is_there(tmp_path: Path) -> None:
+    write_mlp(tmp_path / "mnist_model.bin")
+    (tmp_path / "drawing.safetensors").write_bytes(b"no model")
+    result = run_tool(PROGRAM, "--image", "seven.png", cwd=tmp_path, DISPLAY=None)
+    assert error_line(result, PROGRAM).startswith("drawing.safetensors: ")
+
+
 def test_pictures_that_are_rejected_or_not_sure(runs: dict[str, Run], tmp_path: Path) -> None:
     """An empty one, a dot, two digits, and one digit that has to be surer than sure."""
     digits = [255 - image for image in read_images(find(DATA, "t10k-images", 3))[:2]]
