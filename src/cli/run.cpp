@@ -333,10 +333,11 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
   add_schedule(app, o.training.schedule);
   add_validation(app, o);
   add_augment(app, o.augment);
-  app.number("--redrawn", o.redrawn,
-             "digits added to the training images, with pens of 1 to 6.5 pixels and in forms that MNIST hardly "
-             "has, such as a crossed 7; as a share of the images",
-             0, 1);
+  app.number(
+      "--redrawn", o.redrawn,
+      "digits added to the training images, with pens of 1 to 6.5 pixels and in forms that MNIST hardly "
+      "has, such as a crossed 7; as a share of the images",
+      0, 1);
   app.number("--outliers", o.outliers,
              "drawings of non-digits, made of the training images, which the network learns as a class of "
              "their own; as a share of the images",

@@ -1,4 +1,4 @@
-#include "nn/data/preparation.hpp"
+#include "nn/data/network_picture.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,6 +11,7 @@
 #include "nn/core/error.hpp"
 #include "nn/core/text.hpp"
 #include "nn/data/picture_ink.hpp"
+#include "nn/data/prepare.hpp"
 #include "nn/files/json.hpp"
 
 namespace nn {

@@ -15,7 +15,7 @@
 #include "nn/core/parallel.hpp"
 #include "nn/core/text.hpp"
 #include "nn/data/class_names.hpp"
-#include "nn/data/preparation.hpp"
+#include "nn/data/network_picture.hpp"
 #include "nn/data/prepare.hpp"
 #include "nn/files/model_files.hpp"
 #include "nn/layers/attention.hpp"

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "nn/data/prepare.hpp"
 #include "temporary_folder.hpp"
 
 using namespace nn;

@@ -18,8 +18,8 @@
 
 #include "nn/core/error.hpp"
 #include "nn/data/idx.hpp"
+#include "nn/data/network_picture.hpp"
 #include "nn/data/picture_file.hpp"
-#include "nn/data/preparation.hpp"
 
 namespace nn {
 

@@ -14,14 +14,8 @@
 // MNIST's. tools/common/preparation.py is the same in Python.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "nn/data/png.hpp"
-#include "nn/data/prepare.hpp"
 
 namespace nn {
 
@@ -40,20 +34,5 @@ struct Preparation {
 Preparation parse_preparation(std::string_view text, const std::string& source);
 // The JSON text of it.
 std::string to_text(const Preparation& preparation);
-
-// What a network is shown: 0 paper .. 255 ink.
-struct NetworkPicture {
-  std::size_t rows = 0, cols = 0;
-  std::vector<std::uint8_t> pixels{};        // (rows, cols)
-  RejectReason reject = RejectReason::none;  // of a picture that was not prepared always this
-};
-
-// A picture of any size as a network for images of (rows, cols) is shown it. Digits and drawings are square.
-NetworkPicture prepare(const GreyPicture& picture, const Preparation& preparation, std::size_t rows,
-                       std::size_t cols);
-
-// Scaled by a triangle filter as wide as a pixel of the result, which is Pillow's BILINEAR, within a step of
-// 1/255.
-GreyPicture resized(const GreyPicture& picture, std::size_t rows, std::size_t cols);
 
 }  // namespace nn
