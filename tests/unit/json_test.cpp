@@ -22,7 +22,8 @@ TEST_CASE("JSON that would keep the reader busy, or that says two things, is ref
       };
   const auto fault_of = [](const std::string& text, std::size_t deepest = kDeepestJson) {
     std::string fault;
-    CHECK(parse_json(text, deepest, &fault).is_discarded() == !fault.empty());
+    const bool is_refused = parse_json(text, deepest, &fault).is_discarded();
+    CHECK(is_refused == !fault.empty());
     return fault;
   };
   CHECK(fault_of(list(kMostJsonValues)).empty());

@@ -31,17 +31,17 @@ TEST_CASE("the top three are the likeliest, of equal ones the first") {
 
 TEST_CASE("what is said of a picture") {
   const std::vector<Candidate> top{{2, 0.75f}, {0, 0.2f}, {3, 0.0499f}};
-  CHECK(to_text({"a.png", "digit", top}, kNames) ==
+  CHECK(to_text({"a.png", "digit", top, true}, kNames) ==
         "a.png: two (75.0 %), then nought (20.0 %), three (5.0 %)");
   CHECK(to_text({"-", "not sure", top}, kNames) ==
         "-: not sure: two (75.0 %), nought (20.0 %), three (5.0 %)");
   CHECK(to_text({"a.png", "nothing drawn"}, kNames) == "a.png: nothing drawn");
-  CHECK(to_text({"a.png", "digit", {{1, 1.0f}}}, kNames) == "a.png: one (100.0 %)");
+  CHECK(to_text({"a.png", "digit", {{1, 1.0f}}, true}, kNames) == "a.png: one (100.0 %)");
 }
 
 TEST_CASE("the same as JSON") {
   CHECK(
-      to_json({"a.png", "digit", {{2, 0.75f}, {0, 0.25f}}}, kNames).dump() ==
+      to_json({"a.png", "digit", {{2, 0.75f}, {0, 0.25f}}, true}, kNames).dump() ==
       R"({"picture":"a.png","verdict":"digit","class":2,"name":"two","confidence":0.75,)"
       R"("top":[{"class":2,"name":"two","confidence":0.75},{"class":0,"name":"nought","confidence":0.25}]})");
   const auto not_sure = to_json({"a.png", "not sure", {{2, 0.375f}}}, kNames);

@@ -66,7 +66,7 @@ TEST_CASE("a redrawn digit is drawn with pens from thin to thick, in the box of 
   std::vector<std::size_t> inked;  // pixels
   for (std::size_t i = kImages; i < data.size(); ++i) {
     const std::span<const std::uint8_t> image = data.image(i);
-    CHECK(*std::ranges::max_element(image) > 150);
+    CHECK(*std::ranges::max_element(image) > 100);  // a thin line may lie between two pixels
     inked.push_back(static_cast<std::size_t>(std::ranges::count_if(image, [](auto p) { return p > 127; })));
   }
   CHECK(std::ranges::min(inked) < 25);
