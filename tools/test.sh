@@ -32,10 +32,13 @@ test_build() {
   ctest --test-dir "$dir" --no-tests=error --output-on-failure --parallel "$jobs"
 }
 
+# A file's tests in one process, as many at a time as there are cores: they share what they trained.
 # Without the user's display, so that the windows open on a virtual one that the tests start.
 test_python() {
-  python_environment requirements.txt tools/requirements-export.txt tools/requirements-handwriting.txt tests/python/requirements.txt
-  env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python
+  python_environment requirements.txt tools/requirements-export.txt tools/requirements-handwriting.txt \
+    tests/python/requirements.txt
+  env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python \
+    --numprocesses "$jobs" --dist loadfile
 }
 
 # step NAME COMMAND...: in a subshell, so that a `die` ends the step and not the run.
