@@ -7,7 +7,7 @@
 namespace nn {
 
 // Names of those that the kernels are compiled for and this processor has, best first, as Highway calls them:
-// AVX3 (AVX-512), AVX2, SSE4, SSSE3, SSE2, NEON; SCALAR and EMU128 run everywhere.
+// AVX3 (AVX-512), AVX2, SSE4, SSE2, NEON; SCALAR and EMU128 run everywhere.
 std::vector<std::string> instruction_sets();
 
 // The one in use.
