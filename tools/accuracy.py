@@ -23,9 +23,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bench_peers.runs import check_built, run_child
-from common.errors import InputError, run_tool
+from common.errors import run_tool
 from common.options import ROOT, OptionParser, number
+from common.programs import check_built, run_child, settings_of
 from common.writing import keep_inputs, write_json
 from figures.style import LIGHT, as_letters, picture_path, save_figure, style_axes
 
@@ -121,15 +121,6 @@ def shell_words(text: str) -> tuple[str, list[str]]:
         return text, shlex.split(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected words as in a shell") from error
-
-
-def settings_of(program: Path, options: list[str]) -> dict[str, object]:
-    """Raises InputError if the program does not take these options."""
-    printed = run_child(program.name, [program, *options, "--save-config", "-"]).stdout
-    try:
-        return json.loads(printed)
-    except ValueError as error:  # --help, predict
-        raise InputError(shlex.join(options), "no options of a training", "those of --help") from error
 
 
 def ablations(program: Path, row: Row) -> list[Row]:

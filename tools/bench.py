@@ -24,6 +24,7 @@ from bench_peers import install, machine, runs, tables
 from bench_peers.runs import Run
 from common.errors import InputError, run_tool
 from common.options import ROOT, OptionParser, number
+from common.programs import check_built
 from common.writing import keep_inputs, write_json
 
 EPOCHS = {"mnist_mlp": 10, "mnist_cnn": 3, "mnist_attention_pool": 2, "mlp_simple": runs.XOR_EPOCHS}
@@ -50,7 +51,7 @@ def main() -> None:
     if options.json:
         keep_inputs(options.json, *programs, options.data_dir)
     for path in programs:
-        runs.check_built(path)
+        check_built(path)
     cores = machine.use_cores(options.threads)
     if cores and len(cores) < options.threads:
         raise InputError("--threads", str(options.threads), f"at most {len(cores)}, the cores there are")

@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench_peers.runs import check_built, run_child
 from common.errors import InputError, run_tool
 from common.options import ROOT, OptionParser
+from common.programs import check_built, run_child
 
 FONT_PACKAGES = [
     f"fonts-{name}"

@@ -119,19 +119,6 @@ def test_log_is_read_by_column_name(tmp_path: Path) -> None:
         runs.read_log(log)
 
 
-def test_child_is_measured_and_its_failure_is_one_line() -> None:
-    child = runs.run_child(
-        "child", [sys.executable, "-c", "x = bytearray(b'1' * 300_000_000); print('done')"]
-    )
-    assert child.stdout == "done\n" and child.seconds > 0 and 300e6 < child.memory < 900e6
-    with pytest.raises(InputError, match=r"^child: exit status 3 \(why\), expected"):
-        runs.run_child(
-            "child", [sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"]
-        )
-    with pytest.raises(InputError, match="no such file"):
-        runs.run_child("child", ["./not-there"])
-
-
 def test_benchmark_stays_small_so_that_the_memory_of_children_can_be_read() -> None:
     code = "import sys; sys.path.insert(0, 'tools'); import bench; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -5,16 +5,13 @@ import json
 import os
 import re
 import resource
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-from common.errors import InputError, os_reason
+from common.errors import InputError
+from common.programs import MAXRSS_UNIT, run_child
 
 HERE = Path(__file__).resolve().parent
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
 XOR_EPOCHS = 1_000_000
 
 
@@ -28,46 +25,6 @@ class Run:
     memory: int  # peak, bytes; no less than the benchmark's own
     losses: list[float]
     test_accuracy: float | None  # percent
-
-
-@dataclasses.dataclass
-class Child:
-    """A process that has ended well."""
-
-    stdout: str
-    seconds: float
-    cpu_seconds: float
-    memory: int
-
-
-def run_child(name: str, command: list[str | Path], environment: dict[str, str] | None = None) -> Child:
-    """Run a command to its end and measure it. Raises InputError with its last words if it fails."""
-    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
-        start = time.perf_counter()
-        try:
-            child = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment)
-        except OSError as error:
-            raise InputError(command[0], os_reason(error), f"the program {name}") from error
-        try:
-            _, status, usage = os.wait4(child.pid, 0)
-        except BaseException:  # Ctrl-C: nothing is left running
-            child.kill()
-            raise
-        seconds = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
-            stderr.seek(0)
-            words = stderr.read().strip().splitlines() or ["no message"]
-            raise InputError(name, f"exit status {child.returncode} ({words[-1]})", "a run that ends well")
-        stdout.seek(0)
-        memory = usage.ru_maxrss * MAXRSS_UNIT
-        return Child(stdout.read(), seconds, usage.ru_utime + usage.ru_stime, memory)
-
-
-def check_built(program: Path) -> None:
-    """Raises InputError if it is not there."""
-    if not program.exists():
-        raise InputError(program, "no such file", f"a built program (tools/run.sh {program.name} makes it)")
 
 
 def own_memory() -> int:
