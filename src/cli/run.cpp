@@ -19,7 +19,6 @@
 #include "nn/data/class_names.hpp"
 #include "nn/data/outliers.hpp"
 #include "nn/data/redrawn.hpp"
-#include "nn/data/split.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "nn/files/bin_files.hpp"
 #include "nn/files/json.hpp"
@@ -93,6 +92,16 @@ void add_validation(Options& app, RunOptions& o) {
   app.group("Validation");
   app.number("--validation", o.validation,
              "training images held out to choose the best epoch, a share below 1 or a count", 0, 1e9);
+  const std::string folds = "K/N, with N from 2 to " + std::to_string(kMaxFolds) + " and K from 1 to N";
+  app.add("--fold", "TEXT", "none",
+          "cross-validation, in place of --validation: of N equal parts of the training images, the K-th is "
+          "held out: " +
+              folds,
+          [&fold = o.fold, folds](const std::string& text) {
+            const std::optional<Fold> parsed = text == "none" ? Fold{} : parse_fold(text);
+            if (!parsed) return refusal(text, folds + ", or none");
+            return fold = *parsed, std::string();
+          });
   app.number("--patience", o.training.patience,
              "stop after so many epochs without a better validation loss, 0 for never", 0, 1'000'000);
   app.number("--min-delta", o.training.min_delta, "smallest fall of the loss that counts as better", 0, 1e9);
@@ -181,9 +190,13 @@ void settle(Options& app, RunOptions& o) {
     wrong_usage("--validation", "found '" + number_text(o.validation) +
                                     "', expected a share below 1 or a whole number of images");
   }
-  if (o.validation == 0 && o.training.patience > 0) {
+  if (o.fold.count > 0 && o.validation > 0) {
+    wrong_usage("--fold", "found with --validation, expected one of them: both say what is held out");
+  }
+  if (o.fold.count == 0 && o.validation == 0 && o.training.patience > 0) {
     wrong_usage("--patience",
-                "found without --validation, expected both: there is no validation loss to watch");
+                "found without --validation or --fold, expected one of them: there is no "
+                "validation loss to watch");
   }
   if (o.outliers > 0 && s.is_default_output) o.output = with_safetensors(o.output);
   if (o.outliers > 0 && !names_safetensors(o.output)) {
@@ -206,15 +219,22 @@ void settle(Options& app, RunOptions& o) {
   if (!o.save_config.empty()) write_atomically(o.save_config, json_text(o.settled->settings, 2) + "\n");
 }
 
-// How many of `images` training images --validation holds out. Throws Error if that is none or all.
-std::size_t held_out(double validation, std::size_t images) {
-  const double count = validation < 1 ? validation * static_cast<double>(images) : validation;
+// The training images without those that --validation or --fold holds out. Throws Error if these are none or
+// all.
+Split split_of(const RunOptions& o, const Dataset& train) {
+  const std::size_t images = train.size();
+  if (o.fold.count > images) {
+    throw Error("--fold", "found " + std::to_string(o.fold.count) + " folds of " + std::to_string(images) +
+                              " training images, expected at least one image in each");
+  }
+  if (o.fold.count > 0) return stratified_fold(train, o.fold, o.seed);
+  const double count = o.validation < 1 ? o.validation * static_cast<double>(images) : o.validation;
   const auto held_out = static_cast<std::size_t>(count + 0.5);
-  if (held_out >= images || (held_out == 0 && validation > 0)) {
+  if (held_out >= images || (held_out == 0 && o.validation > 0)) {
     throw Error("--validation", "of " + std::to_string(images) + " training images it holds out " +
                                     std::to_string(held_out) + ", expected at least one and not all");
   }
-  return held_out;
+  return stratified_split(train, held_out, o.seed);
 }
 
 // A model file's metadata. No time, and no place but --init-from's: the same run gives the same bytes.
@@ -442,7 +462,7 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
   check_files(o, output);
   say_what_is_replaced(o, output);
 
-  const Split split = stratified_split(data.train, held_out(o.validation, data.train.size()), o.seed);
+  const Split split = split_of(o, data.train);
   Trained run{TrainingState(rng, split.training, o.training.optimizer), Outcome::finished, output,
               JsonLog(o.log_json, o.settled->json_log), 0};
   if (run.json_log.text().empty()) {  // a resumed run's earlier part has said it

@@ -16,6 +16,7 @@
 #include "nn/core/rng.hpp"
 #include "nn/data/augment.hpp"
 #include "nn/data/dataset.hpp"
+#include "nn/data/split.hpp"
 #include "nn/layers/init.hpp"
 #include "nn/network.hpp"
 #include "nn/training/logs.hpp"
@@ -33,6 +34,7 @@ struct RunOptions {
 
   TrainingOptions training{};
   double validation = 0;  // images held out: a share below 1, or a count
+  Fold fold{};            // the same for cross-validation
   bool test_each_epoch = false;
 
   DataSource data{};

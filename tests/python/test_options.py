@@ -121,7 +121,7 @@ def test_patience_is_wrong_without_validation(configured: dict, small_data: Path
         assert result.returncode == 0, result.stderr
     else:
         line = error_line(result, "mnist_mlp", 2)
-        assert line.startswith("--patience: found without --validation, expected both")
+        assert line.startswith("--patience: found without --validation or --fold, expected one of them")
 
 
 def test_numbers_are_decimal(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ TEST_CASE("a seed's images held out for validation") {
   CHECK(first(split.validation, 8) == Numbers{4, 14, 17, 37, 66, 83, 87, 88});
 }
 
+TEST_CASE("a seed's folds of a cross-validation") {
+  const Split split = stratified_fold(mnist_test_images(), {2, 5}, 42);
+  CHECK(first(split.validation, 8) == Numbers{10, 15, 18, 21, 25, 32, 34, 38});
+}
+
 TEST_CASE("a seed's outliers") {
   const std::vector<Quarters> expected{{7452, 9639, 11323, 9481},   {1036, 14250, 13419, 7575},
                                        {9083, 1669, 6993, 9357},    {6996, 9991, 10588, 9674},
