@@ -45,6 +45,7 @@ run_tool() {
   local requirements=(requirements.txt)
   [[ $name != export_onnx ]] || requirements+=(tools/requirements-export.txt)
   [[ $name != handwriting_benchmark ]] || requirements+=(tools/requirements-handwriting.txt)
+  [[ $name != sweep ]] || requirements+=(tools/requirements-sweep.txt)
   python_environment "${requirements[@]}"
   exec "$root/.venv/bin/python" "$root/tools/$name.py" "$@"
 }

@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$root"
 
-test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb)
+test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb postgresql)
 [[ $(uname -m) != x86_64 ]] || test_packages+=(qemu-user)  # runs the programs on other processors
 # clang's sanitizers: a part of clang on Ubuntu 22.04, later a package of their own.
 grep -qsxF 'VERSION_ID="22.04"' /etc/os-release || test_packages+=(libclang-rt-dev)
@@ -36,7 +36,7 @@ test_build() {
 # Without the user's display, so that the windows open on a virtual one that the tests start.
 test_python() {
   python_environment requirements.txt tools/requirements-export.txt tools/requirements-handwriting.txt \
-    tests/python/requirements.txt
+    tools/requirements-sweep.txt tests/python/requirements.txt
   env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python \
     --numprocesses "$jobs" --dist loadfile
 }
