@@ -103,6 +103,11 @@ class Network {
   std::vector<Tensor*> step_after_;  // those that no fusion's backward steps itself
 };
 
+// (B, K): the logarithms of the probabilities of the classes. Several networks, which take the same images
+// and have the same classes, are an ensemble: the mean of their probabilities counts. NaN where logits are
+// NaN or infinite.
+std::vector<float> log_probabilities(std::span<Network> networks, const Batch& batch, ThreadTeam& team);
+
 // A chain while it is put together. Every call adds a layer, and throws Error if it does not fit what comes
 // before.
 class NetworkBuilder {

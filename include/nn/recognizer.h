@@ -67,6 +67,7 @@ NN_RECOGNIZER_API const char *nn_recognizer_preparation(const nn_recognizer *rec
 NN_RECOGNIZER_API const char *nn_recognizer_network(const nn_recognizer *recognizer);
 
 /* Below this probability, 0 to 1, the verdict is NN_NOT_SURE. At first it is 0.4. */
+NN_RECOGNIZER_API double nn_recognizer_threshold(const nn_recognizer *recognizer);
 NN_RECOGNIZER_API int nn_recognizer_set_threshold(nn_recognizer *recognizer, double threshold);
 
 enum {
@@ -91,9 +92,14 @@ typedef struct nn_recognition {
   size_t rows, cols;
 } nn_recognition;
 
+/* What strokes are drawn on, in their unit, from 0, 0 to its width and height: models of whole pictures see all
+ * of it, for others it does not matter. At first it has no size. */
+NN_RECOGNIZER_API int nn_recognizer_set_canvas(nn_recognizer *recognizer, double width, double height);
+
 /* A drawing: `points` are x, y, x, y, ..., x to the right and y down, in any unit; `lengths` says how many
- * points each of the `strokes` has. `pen` is the pen's width on screen in the same unit, or 0: what is not
- * larger is too small. For models of digits; of others, give a picture of the canvas. Fails on a NaN, a number beyond 1e9, too many points. */
+ * points each of the `strokes` has. `pen` is the pen's width on screen in the same unit, or 0: a digit or
+ * a drawing that is not larger is too small. Models of whole pictures need a pen and a canvas above 0. Fails on a
+ * NaN, a number beyond 1e9, too many points. */
 NN_RECOGNIZER_API int nn_recognizer_strokes(nn_recognizer *recognizer, const double *points,
                                             const size_t *lengths, size_t strokes, double pen,
                                             nn_recognition *result);
@@ -120,6 +126,14 @@ typedef struct nn_explanation {
 
 /* Of the last recognition in which the network was asked. It takes several times as long. */
 NN_RECOGNIZER_API int nn_recognizer_explain(nn_recognizer *recognizer, nn_explanation *result);
+
+/* A picture as models of such a preparation are shown it, without one, to make a data set of: into `prepared`,
+ * (prepared_rows, prepared_cols). `preparation` is the JSON of preparation.json, {"preparation": "digits"}; digits
+ * are 28x28, drawings are square. Returns the verdict, NN_RECOGNIZED if a network would be asked, or -1, and the
+ * reason in `error`. */
+NN_RECOGNIZER_API int nn_prepare_picture(const char *preparation, const uint8_t *pixels, size_t rows, size_t cols,
+                                         uint8_t *prepared, size_t prepared_rows, size_t prepared_cols,
+                                         char *error, size_t error_size);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cli/options.hpp"
-#include "nn/data/named_picture.hpp"
+#include "nn/data/network_picture.hpp"
+#include "nn/recognizer/recognizer.hpp"
 
 namespace nn::cli {
 
@@ -38,15 +39,11 @@ struct Candidate {
 // The likeliest three classes, or all if they are fewer; of equal ones the first.
 std::vector<Candidate> top_three(std::span<const float> probabilities);
 
-struct Recognition {
-  std::string picture;           // as the user named it
-  std::string verdict;           // as above
-  std::vector<Candidate> top{};  // the likeliest first
-  bool is_sure = false;          // that it is the first of them
-};
-
-std::string to_text(const Recognition& recognition, std::span<const std::string> names);
-nlohmann::ordered_json to_json(const Recognition& recognition, std::span<const std::string> names);
+// `picture`: as the user named it.
+std::string to_text(const std::string& picture, const Recognition& recognition,
+                    std::span<const std::string> names);
+nlohmann::ordered_json to_json(const std::string& picture, const Recognition& recognition,
+                               std::span<const std::string> names);
 
 // Two letters a pixel, as letters are twice as high as wide, in a frame.
 std::string ascii_picture(const NetworkPicture& picture);

@@ -1,18 +1,12 @@
 #include "cli/data.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <map>
-#include <optional>
 #include <span>
 #include <system_error>
 
-#include <nlohmann/json.hpp>
-
 #include "nn/data/class_names.hpp"
 #include "nn/data/safetensors_dataset.hpp"
-#include "nn/files/json.hpp"
 #include "nn/files/model_files.hpp"
 
 namespace nn::cli {
@@ -127,97 +121,29 @@ std::size_t count_training_images(const DataSource& source) {
 
 namespace {
 
-TrainedModel load_one(const std::string& path, const std::string& program, const std::string& class_names) {
-  std::error_code reason;  // if it is there and cannot be read, load_model() says why
+StoredModel load_one(const std::string& path, const std::string& program, const std::string& class_names) {
+  std::error_code reason;  // if it is there and cannot be read, InputFile says why
   if (std::filesystem::status(path, reason).type() == std::filesystem::file_type::not_found) {
     throw Error(path,
                 "no such file, expected a trained model; make it with: " + program + " --output " + path);
   }
-  Network network = load_model(path);
-  std::map<std::string, std::string> metadata;  // a .bin has none
-  if (holds_safetensors(path)) metadata = Safetensors(path).metadata();
-
-  const std::size_t classes = network.classes();
-  std::vector<std::string> names = class_names_of(path, metadata, classes);
+  StoredModel model = read_stored_model(InputFile(path));
   if (!class_names.empty()) {
-    std::ranges::move(load_class_names(class_names, classes - has_outlier_class(names)), names.begin());
+    std::vector<std::string>& names = model.class_names;
+    std::ranges::move(load_class_names(class_names, names.size() - has_outlier_class(names)), names.begin());
   }
-
-  const auto options = metadata.find("options");
-  const nlohmann::json json = options == metadata.end() ? nlohmann::json() : parse_json(options->second);
-  const bool transpose = json.is_object() && json.value("transpose", nlohmann::json()) == true;
-  TrainedModel model{{path}, {}, std::move(names), transpose, preparation_of(path, metadata)};
-  model.networks.push_back(std::move(network));
   return model;
-}
-
-// Whether they have as many classes, and there are images that both take.
-bool go_together(const Network& a, const Network& b) {
-  const Shape &x = a.input_shape(), &y = b.input_shape();
-  const bool same_images = x.is_image() && y.is_image() ? x == y : x.size() == y.size();
-  return same_images && a.classes() == b.classes();
-}
-
-std::string brief(const Network& network, const TrainedModel& model) {
-  return std::to_string(network.classes()) + " classes for " + network.pixels_text() +
-         (model.transpose ? ", transposed" : "") +
-         (model.preparation == Preparation{} ? "" : ", prepared as " + to_text(model.preparation));
 }
 
 }  // namespace
 
-bool TrainedModel::takes(std::size_t rows, std::size_t cols) const {
-  return std::ranges::all_of(networks, [&](const Network& network) { return network.takes(rows, cols); });
-}
-
-std::string TrainedModel::pixels_text() const {
-  const auto found =
-      std::ranges::find_if(networks, [](const Network& n) { return n.input_shape().is_image(); });
-  return (found == networks.end() ? networks.front() : *found).pixels_text();
-}
-
-std::optional<ImageForm> TrainedModel::form() const {
-  if (preparation.kind == Preparation::Kind::digits) {
-    return takes(kDigitSide, kDigitSide) ? std::optional(ImageForm{}) : std::nullopt;
-  }
-  const auto found =
-      std::ranges::find_if(networks, [](const Network& n) { return n.input_shape().is_image(); });
-  if (found != networks.end()) {
-    const Shape& shape = found->input_shape();
-    const bool is_possible =
-        preparation.kind == Preparation::Kind::pictures || shape.height() == shape.width();
-    return is_possible ? std::optional(ImageForm{preparation, shape.height(), shape.width()}) : std::nullopt;
-  }
-  const auto side = static_cast<std::size_t>(std::sqrt(networks.front().pixels()));
-  return takes(side, side) ? std::optional(ImageForm{preparation, side, side}) : std::nullopt;
-}
-
-RejectReason TrainedModel::not_one() const {
-  return preparation.kind == Preparation::Kind::digits ? RejectReason::not_one_digit
-                                                       : RejectReason::not_one_drawing;
-}
-
-TrainedModel load_trained_model(const std::vector<std::string>& paths, const std::string& program,
-                                const std::string& class_names) {
-  TrainedModel all = load_one(paths.front(), program, class_names);
+Recognizer load_recognizer(const std::vector<std::string>& paths, const std::string& program,
+                           const std::string& class_names) {
+  Recognizer recognizer(paths.front(), load_one(paths.front(), program, class_names));
   for (const std::string& path : std::span(paths).subspan(1)) {
-    TrainedModel other = load_one(path, program, class_names);
-    Network& network = other.networks.front();
-    for (std::size_t i = 0; i < all.networks.size(); ++i) {
-      const Network& earlier = all.networks[i];
-      const bool same_pictures = other.transpose == all.transpose && other.preparation == all.preparation;
-      if (same_pictures && go_together(network, earlier)) continue;
-      throw Error(path, brief(network, other) + ", expected " + brief(earlier, all) + ", as " + all.paths[i] +
-                            " has");
-    }
-    all.paths.push_back(path);
-    all.networks.push_back(std::move(network));
+    recognizer.add(path, load_one(path, program, class_names));
   }
-  return all;
-}
-
-Error not_finite(const std::string& path) {
-  return Error(path, "its predictions are NaN or infinite, expected a trained model");
+  return recognizer;
 }
 
 }  // namespace nn::cli

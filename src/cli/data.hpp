@@ -8,12 +8,11 @@
 #include <vector>
 
 #include "cli/options.hpp"
-#include "nn/core/error.hpp"
 #include "nn/core/text.hpp"
 #include "nn/data/augment.hpp"
 #include "nn/data/dataset.hpp"
-#include "nn/data/named_picture.hpp"
-#include "nn/network.hpp"
+#include "nn/data/preparation.hpp"
+#include "nn/recognizer/recognizer.hpp"
 
 namespace nn::cli {
 
@@ -59,32 +58,10 @@ BesideImages beside_images(const DataSource& source);
 // How many training images the folder has, without reading them.
 std::size_t count_training_images(const DataSource& source);
 
-// A model, or several that take the same images and have the same classes: an ensemble.
-struct TrainedModel {
-  std::vector<std::string> paths;
-  std::vector<Network> networks;
-  std::vector<std::string> class_names;  // the first one's
-  bool transpose;  // it was trained with --transpose, and so sees images with rows and columns swapped
-  Preparation preparation{};
-
-  std::size_t classes() const { return networks.front().classes(); }
-  bool takes(std::size_t rows, std::size_t cols) const;
-  std::string pixels_text() const;  // of images that all of them take
-  // How pictures are prepared for all of them; nothing if they are not: of digits only 28x28 are.
-  std::optional<ImageForm> form() const;
-  // Why a picture that does not show one of its classes is rejected.
-  RejectReason not_one() const;
-  std::string name() const { return join(paths, ","); }
-};
-
-// As load_model(); if there is no file, the Error says how `program` makes it. The classes are called as its
-// file says, else "0", "1", ...; the file `class_names` (may be "") has other names, except for a class of
-// outliers. Throws Error, too, if either is not a name for each class, or if models differ in their images,
-// the preparation of these, or classes.
-TrainedModel load_trained_model(const std::vector<std::string>& paths, const std::string& program,
-                                const std::string& class_names);
-
-// Of a model with finite weights that are yet too large.
-Error not_finite(const std::string& path);
+// The models of these files: several are an ensemble. If there is no file, the Error says how `program` makes
+// it. The file `class_names` (may be "") has other names for the classes, except for a class of outliers.
+// Throws Error, too, if it does not have a name for each class, or as Recognizer does.
+Recognizer load_recognizer(const std::vector<std::string>& paths, const std::string& program,
+                           const std::string& class_names);
 
 }  // namespace nn::cli

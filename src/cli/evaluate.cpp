@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -21,7 +22,9 @@
 #include "cli/data.hpp"
 #include "nn/core/error.hpp"
 #include "nn/core/parallel.hpp"
+#include "nn/core/text.hpp"
 #include "nn/files/json.hpp"
+#include "nn/recognizer/recognizer.hpp"
 #include "nn/training/evaluate.hpp"
 #include "nn/training/logs.hpp"
 #include "nn/training/scores.hpp"
@@ -49,13 +52,13 @@ double accuracy(const Predictions& found, const Confusion& confusion) {
   return static_cast<double>(confusion.correct()) / static_cast<double>(found.size());
 }
 
-std::string to_json(const EvaluateCommand& o, const TrainedModel& model, const Predictions& found) {
+std::string to_json(const EvaluateCommand& o, const Recognizer& model, const Predictions& found) {
   using Json = nlohmann::ordered_json;
   const Confusion confusion(found, model.classes());
   const Interval interval = wilson_interval(confusion.correct(), found.size());
   Json classes = Json::array(), rows = Json::array(), mistakes = Json::array();
   for (std::size_t c = 0; c < confusion.classes(); ++c) {
-    classes.push_back({{"name", model.class_names[c]},
+    classes.push_back({{"name", model.class_names()[c]},
                        {"images", confusion.images(c)},
                        {"precision", number_or_null(confusion.precision(c))},
                        {"recall", number_or_null(confusion.recall(c))},
@@ -70,8 +73,8 @@ std::string to_json(const EvaluateCommand& o, const TrainedModel& model, const P
         {{"image", i}, {"true", p.label}, {"predicted", p.predicted}, {"confidence", p.confidence}});
   }
   Json networks = Json::array();
-  for (const Network& network : model.networks) networks.emplace_back(network.json());
-  const Json all{{"models", model.paths},
+  for (const Network& network : model.networks()) networks.emplace_back(network.json());
+  const Json all{{"models", model.paths()},
                  {"networks", std::move(networks)},
                  {"data", place_of(o.source)},
                  {"split", name_of(o.part)},
@@ -108,10 +111,10 @@ std::string percent(double share) {
   return fixed(100 * share, 2);
 }
 
-std::string to_text(const EvaluateCommand& o, const TrainedModel& model, const Predictions& found) {
+std::string to_text(const EvaluateCommand& o, const Recognizer& model, const Predictions& found) {
   const Confusion confusion(found, model.classes());
   const Interval interval = wilson_interval(confusion.correct(), found.size());
-  const std::vector<std::string>& names = model.class_names;
+  const std::vector<std::string>& names = model.class_names();
   std::size_t widest = 5, largest = 1;  // of a name; of a number
   for (std::size_t c = 0; c < confusion.classes(); ++c) {
     widest = std::max(widest, names[c].size());
@@ -154,7 +157,7 @@ std::string to_text(const EvaluateCommand& o, const TrainedModel& model, const P
 }
 
 // Throws Error if the model does not take images of this size or does not know the classes.
-void check_fits(const TrainedModel& model, const Dataset& data) {
+void check_fits(const Recognizer& model, const Dataset& data) {
   const std::size_t rows = data.images.rows, cols = data.images.cols, classes = model.classes();
   if (!model.takes(rows, cols)) {
     throw Error(data.images.source, "images of " + std::to_string(rows) + " x " + std::to_string(cols) +
@@ -172,17 +175,27 @@ void check_fits(const TrainedModel& model, const Dataset& data) {
   }
 }
 
+// Images that were prepared otherwise are taken all the same: they may be what is to be measured.
+void note_other_preparation(const EvaluateCommand& o, const Recognizer& model) {
+  const std::optional<Preparation> of_data = beside_images(o.source).preparation;
+  if (!of_data || *of_data == model.preparation()) return;
+  const std::string note = place_of(o.source) + ": its images were prepared as " + nn::to_text(*of_data) +
+                           ", those of " + model.name() + " as " + nn::to_text(model.preparation());
+  std::fprintf(stderr, "%s: note: %s\n", o.program.c_str(), one_line(note).c_str());
+}
+
 int run_evaluate(const Options& command, const EvaluateCommand& o) {
   const std::string limit = o.part == Part::test ? "--test-limit" : "--train-limit";
   const std::string other = o.part == Part::test ? "--train-limit" : "--test-limit";
   if (command.is_given(other)) {
     wrong_usage(other, std::string("found with --split ") + name_of(o.part) + ", expected " + limit);
   }
-  TrainedModel model = load_trained_model(o.models, o.program, o.source.class_names);
-  const Dataset data = load_part(o.source, o.part, model.transpose);
+  Recognizer model = load_recognizer(o.models, o.program, o.source.class_names);
+  const Dataset data = load_part(o.source, o.part, model.transpose());
   check_fits(model, data);
+  note_other_preparation(o, model);
   ThreadTeam team(o.threads);
-  const Predictions found = predictions(model.networks, data, team);
+  const Predictions found = predictions(model.networks(), data, team);
   if (!std::isfinite(mean_loss(found))) throw not_finite(model.name());
   std::fputs((o.json ? to_json(o, model, found) : to_text(o, model, found)).c_str(), stdout);
   return kDone;

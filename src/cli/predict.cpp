@@ -1,12 +1,10 @@
 // PROGRAM predict MODEL[,MODEL...] IMAGE...: what a trained model, or several, see in pictures.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <new>
-#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -17,19 +15,13 @@
 #include "cli/data.hpp"
 #include "nn/core/error.hpp"
 #include "nn/core/parallel.hpp"
-#include "nn/data/class_names.hpp"
+#include "nn/data/named_picture.hpp"
 #include "nn/files/json.hpp"
-#include "nn/layers/softmax_cross_entropy.hpp"
-#include "nn/training/evaluate.hpp"
+#include "nn/recognizer/recognizer.hpp"
 
 namespace nn::cli {
 
 namespace {
-
-// Of MNIST's 10,000 test digits so many are below it or refused by their look: 1.6 % with mnist_mlp's
-// defaults, 1.3 % with mnist_cnn's, 2.0 % with mnist_attention_pool's. tools/recognizer/confidence.py
-// has the same number.
-constexpr double kMinConfidence = 0.4;
 
 constexpr std::string_view kShades = " .:-=+*#%@";
 
@@ -41,20 +33,19 @@ struct PredictCommand {
   std::size_t threads = 1;
 };
 
-// A picture, or why there is none.
+// What the networks are shown of a picture, or why there is nothing.
 struct Reading {
   NetworkPicture picture{};
   std::string error{};
-
-  bool is_accepted() const { return error.empty() && picture.reject == RejectReason::none; }
 };
 
-Reading read(NamedPictures& source, const std::string& name, const TrainedModel& model,
-             const std::optional<ImageForm>& form) {
+Reading read(NamedPictures& source, const std::string& name, const Recognizer& model, bool raw) {
   try {
-    NetworkPicture picture = source.read(name, form);
-    if (model.takes(picture.rows, picture.cols)) return {.picture = std::move(picture)};
-    return {.error = name + ": " + std::to_string(picture.rows) + " x " + std::to_string(picture.cols) +
+    NamedPicture named = source.read(name);
+    if (!raw && !named.is_image && model.can_prepare()) return {.picture = model.prepare(named.picture)};
+    const std::size_t rows = named.picture.rows, cols = named.picture.cols;
+    if (model.takes(rows, cols)) return {.picture = {rows, cols, std::move(named.picture.pixels)}};
+    return {.error = name + ": " + std::to_string(rows) + " x " + std::to_string(cols) +
                      " pixels, expected " + model.pixels_text() + ", as " + model.name() + " takes"};
   } catch (const Error& error) {
     return {.error = error.what()};
@@ -65,29 +56,12 @@ Reading read(NamedPictures& source, const std::string& name, const TrainedModel&
   }
 }
 
-// `log_p`: of the classes' probabilities, none if the network was not asked.
-Recognition recognition(const std::string& name, RejectReason reject, std::span<const float> log_p,
-                        const TrainedModel& model, double threshold) {
-  if (log_p.empty()) return {name, nn::to_text(reject)};
-  std::vector<float> p;
-  for (const float v : log_p) p.push_back(std::exp(v));
-  if (!finite(std::span<const float>(p))) throw not_finite(model.name());
-  const bool knows_outliers = has_outlier_class(model.class_names);
-  const std::vector<Candidate> top = top_three(std::span(p).first(p.size() - knows_outliers));
-  if (knows_outliers && argmax(p) == p.size() - 1) {
-    return {name, nn::to_text(model.not_one()), top};
-  }
-  const bool is_sure = static_cast<double>(top.front().confidence) >= threshold;
-  if (!is_sure) return {name, "not sure", top};
-  return {name, model.preparation.kind == Preparation::Kind::digits ? "digit" : "recognised", top, true};
-}
-
-void print(const Recognition& result, const NetworkPicture& picture, const PredictCommand& o,
-           const std::vector<std::string>& names) {
+void print(const std::string& name, const Recognition& result, const NetworkPicture& picture,
+           const PredictCommand& o, const std::vector<std::string>& names) {
   if (o.json) {
-    std::printf("%s\n", json_text(to_json(result, names)).c_str());
+    std::printf("%s\n", json_text(cli::to_json(name, result, names)).c_str());
   } else {
-    std::printf("%s\n", to_text(result, names).c_str());
+    std::printf("%s\n", cli::to_text(name, result, names).c_str());
     if (o.show) std::fputs(ascii_picture(picture).c_str(), stdout);
   }
 }
@@ -108,39 +82,30 @@ std::vector<std::string> model_paths(const std::string& text) {
 
 // A batch of pictures at a time is in memory.
 int run_predict(const PredictCommand& o) {
-  TrainedModel model = load_trained_model(model_paths(o.model), o.program, o.class_names);
+  Recognizer model = load_recognizer(model_paths(o.model), o.program, o.class_names);
+  model.set_threshold(o.threshold);
   constexpr std::size_t worth_a_thread = 16;  // pictures
   ThreadTeam team(std::min(o.threads, (o.images.size() + worth_a_thread - 1) / worth_a_thread));
   constexpr std::size_t batch_size = 64;
-  const std::optional<ImageForm> form = o.raw ? std::nullopt : model.form();
-  NamedPictures source(model.transpose);
+  NamedPictures source(model.transpose());
   std::vector<Reading> readings(batch_size);
-  std::vector<std::uint8_t> pixels;
+  std::vector<NetworkPicture> pictures;  // of those that could be read
   int status = kDone;
   for (std::size_t first = 0; first < o.images.size(); first += batch_size) {
     const auto names = std::span(o.images).subspan(first, std::min(batch_size, o.images.size() - first));
     team.parallel_for(names.size(),
-                      [&](std::size_t i) { readings[i] = read(source, names[i], model, form); });
-
-    pixels.clear();  // of the accepted ones among them, side by side
-    for (const Reading& r : std::span(readings).first(names.size())) {
-      if (r.is_accepted()) pixels.insert(pixels.end(), r.picture.pixels.begin(), r.picture.pixels.end());
+                      [&](std::size_t i) { readings[i] = read(source, names[i], model, o.raw); });
+    pictures.clear();
+    for (Reading& r : std::span(readings).first(names.size())) {
+      if (r.error.empty()) pictures.push_back(std::move(r.picture));
     }
-    std::vector<float> log_p;
-    if (!pixels.empty()) {
-      const std::size_t count = pixels.size() / model.networks.front().pixels();
-      log_p = log_probabilities(model.networks, {.size = count, .pixels = pixels, .labels = {}}, team);
-    }
-    std::span<const float> rest = log_p;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const Reading& r = readings[i];
-      const std::span<const float> of_image = rest.first(r.is_accepted() ? model.classes() : 0);
-      rest = rest.subspan(of_image.size());
-      if (r.error.empty()) {
-        print(recognition(names[i], r.picture.reject, of_image, model, o.threshold), r.picture, o,
-              model.class_names);
+    const std::vector<Recognition> found = model.recognise(pictures, team);
+    for (std::size_t i = 0, next = 0; i < names.size(); ++i) {
+      if (readings[i].error.empty()) {
+        print(names[i], found[next], pictures[next], o, model.class_names());
+        ++next;
       } else {
-        status = complain(o.program, r.error, kFailed);
+        status = complain(o.program, readings[i].error, kFailed);
       }
     }
   }
@@ -184,25 +149,27 @@ std::vector<Candidate> top_three(std::span<const float> probabilities) {
   return top;
 }
 
-std::string to_text(const Recognition& r, std::span<const std::string> names) {
-  std::string text = r.picture + ": " + (r.is_sure ? "" : r.verdict);
-  for (std::size_t i = 0; i < r.top.size(); ++i) {
+std::string to_text(const std::string& picture, const Recognition& r, std::span<const std::string> names) {
+  std::string text = picture + ": " + (r.label ? "" : r.verdict);
+  const std::vector<Candidate> top = top_three(r.probabilities);
+  for (std::size_t i = 0; i < top.size(); ++i) {
     char share[16];
-    std::snprintf(share, sizeof share, " (%.1f %%)", 100.0 * static_cast<double>(r.top[i].confidence));
-    const char* before = i == 0 ? (r.is_sure ? "" : ": ") : i == 1 && r.is_sure ? ", then " : ", ";
-    text += before + names[r.top[i].label] + share;
+    std::snprintf(share, sizeof share, " (%.1f %%)", 100.0 * static_cast<double>(top[i].confidence));
+    const char* before = i == 0 ? (r.label ? "" : ": ") : i == 1 && r.label ? ", then " : ", ";
+    text += before + names[top[i].label] + share;
   }
   return text;
 }
 
-nlohmann::ordered_json to_json(const Recognition& r, std::span<const std::string> names) {
+nlohmann::ordered_json to_json(const std::string& picture, const Recognition& r,
+                               std::span<const std::string> names) {
   auto top = nlohmann::ordered_json::array();
-  for (const Candidate& c : r.top) {
+  for (const Candidate& c : top_three(r.probabilities)) {
     top.push_back({{"class", c.label}, {"name", names[c.label]}, {"confidence", c.confidence}});
   }
-  nlohmann::ordered_json json{{"picture", r.picture}, {"verdict", r.verdict}};
+  nlohmann::ordered_json json{{"picture", picture}, {"verdict", r.verdict}};
   for (const char* key : {"class", "name", "confidence"}) {
-    json[key] = r.is_sure ? top[0][key] : nlohmann::ordered_json();
+    json[key] = r.label ? top[0][key] : nlohmann::ordered_json();
   }
   json["top"] = std::move(top);
   return json;

@@ -154,10 +154,6 @@ std::size_t save_bin(const Network& network, const std::string& path) {
   return file.save(path);
 }
 
-Network load_bin(const std::string& path) {
-  return load_bin(InputFile(path));
-}
-
 Network load_bin(InputFile input) {
   BinReader file(std::move(input));
   const std::string& path = file.path();

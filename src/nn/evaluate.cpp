@@ -1,36 +1,11 @@
 #include "nn/training/evaluate.hpp"
 
-#include <algorithm>
 #include <cmath>
 
-#include "nn/core/tensor.hpp"
 #include "nn/data/batches.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
 
 namespace nn {
-
-std::vector<float> log_probabilities(std::span<Network> networks, const Batch& batch, ThreadTeam& team) {
-  const std::size_t K = networks.front().classes();
-  std::vector<float> log_p(batch.size * K), row(K);
-  for (Network& network : networks) {
-    const std::span<const float> logits = network.forward(batch, {team});
-    for (std::size_t s = 0; s < batch.size; ++s) {
-      const std::span<const float> z = logits.subspan(s * K, K);
-      row.assign(z.begin(), z.end());
-      const float log_sum = softmax(row);
-      for (std::size_t k = 0; k < K; ++k) {
-        float& all = log_p[s * K + k];
-        const float one = z[k] - log_sum;
-        // log(exp(all) + exp(one)), without an overflow
-        all = &network == &networks.front() ? one
-                                            : std::max(all, one) + std::log1p(std::exp(-std::abs(all - one)));
-      }
-    }
-  }
-  const float log_networks = std::log(static_cast<float>(networks.size()));
-  for (float& v : log_p) v -= log_networks;
-  return log_p;
-}
 
 std::vector<Prediction> predictions(std::span<Network> networks, const Dataset& data,
                                     std::span<const std::uint32_t> order, ThreadTeam& team) {

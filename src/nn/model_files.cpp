@@ -36,12 +36,6 @@ bool is_safetensors(const InputFile& file) {
   return std::ranges::all_of(std::span(start).last(4), [](std::uint8_t b) { return b == 0; });
 }
 
-Network read_model(const Safetensors& file) {
-  Network network = read_network(file);
-  read_weights(file, network);
-  return network;
-}
-
 bool is_list_of_names(const nlohmann::json& json, std::size_t classes) {
   return json.is_array() && json.size() == classes &&
          std::ranges::all_of(json, [](const nlohmann::json& name) {
@@ -49,18 +43,33 @@ bool is_list_of_names(const nlohmann::json& json, std::size_t classes) {
          });
 }
 
+std::vector<std::string> class_names_of(const Safetensors& file, std::size_t classes) {
+  const auto found = file.metadata().find("class_names");
+  if (found == file.metadata().end()) return numbers_as_names(classes);
+  const nlohmann::json list = parse_json(found->second);
+  if (!is_list_of_names(list, classes)) {
+    throw Error(file.path(), "its metadata \"class_names\" is something else, expected a JSON list of " +
+                                 std::to_string(classes) + " names");
+  }
+  return list.get<std::vector<std::string>>();
+}
+
+Preparation preparation_of(const Safetensors& file) {
+  const auto found = file.metadata().find("preparation");
+  if (found == file.metadata().end()) return {};
+  return parse_preparation(found->second, file.path() + ": its metadata \"preparation\"");
+}
+
+// The settings of the training are for people to read: of another form, they say nothing.
+bool is_transposed(const Safetensors& file) {
+  const nlohmann::json options = parse_json(file.text("options"));
+  return options.is_object() && options.value("transpose", nlohmann::json()) == true;
+}
+
 }  // namespace
 
 bool names_safetensors(const std::string& path) {
   return path.ends_with(".safetensors");
-}
-
-bool holds_safetensors(const std::string& path) {
-  try {
-    return is_safetensors(InputFile(path));
-  } catch (const Error&) {
-    return false;
-  }
 }
 
 void check_savable(const Network& network, const std::string& path) {
@@ -116,41 +125,21 @@ void read_weights(const Safetensors& file, Network& network) {
   for (Tensor* t : network.state()) read_finite(file, t->name, t->shape, t->value);
 }
 
-Network load_model(const std::string& path) {
-  if (!holds_safetensors(path)) return load_bin(path);
-  return read_model(Safetensors(path));
-}
-
-StoredModel load_model(const std::string& name, std::span<const std::uint8_t> bytes) {
-  InputFile file(name, bytes);
+StoredModel read_stored_model(InputFile file) {
   if (!is_safetensors(file)) {
     Network network = load_bin(std::move(file));
     std::vector<std::string> names = numbers_as_names(network.classes());
     return {std::move(network), std::move(names)};
   }
   const Safetensors tensors(std::move(file));
-  Network network = read_model(tensors);
-  std::vector<std::string> names = class_names_of(name, tensors.metadata(), network.classes());
-  return {std::move(network), std::move(names), preparation_of(name, tensors.metadata())};
+  Network network = read_network(tensors);
+  read_weights(tensors, network);
+  std::vector<std::string> names = class_names_of(tensors, network.classes());
+  return {std::move(network), std::move(names), preparation_of(tensors), is_transposed(tensors)};
 }
 
-std::vector<std::string> class_names_of(const std::string& path,
-                                        const std::map<std::string, std::string>& metadata,
-                                        std::size_t classes) {
-  const auto found = metadata.find("class_names");
-  if (found == metadata.end()) return numbers_as_names(classes);
-  const nlohmann::json list = parse_json(found->second);
-  if (!is_list_of_names(list, classes)) {
-    throw Error(path, "its metadata \"class_names\" is something else, expected a JSON list of " +
-                          std::to_string(classes) + " names");
-  }
-  return list.get<std::vector<std::string>>();
-}
-
-Preparation preparation_of(const std::string& path, const std::map<std::string, std::string>& metadata) {
-  const auto found = metadata.find("preparation");
-  if (found == metadata.end()) return {};
-  return parse_preparation(found->second, path + ": its metadata \"preparation\"");
+Network load_model(const std::string& path) {
+  return read_stored_model(InputFile(path)).network;
 }
 
 }  // namespace nn

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "nn/data/images.hpp"
 #include "nn/data/intensity.hpp"
 #include "nn/layers/all_layers.hpp"
+#include "nn/layers/softmax_cross_entropy.hpp"
 
 namespace nn {
 
@@ -269,6 +271,29 @@ Network NetworkBuilder::build(SimpleRng& rng, Init init) && {
   network.seed_ = rng.state();
   for (const auto& layer : network.layers()) layer->draw(init, rng);
   return network;
+}
+
+std::vector<float> log_probabilities(std::span<Network> networks, const Batch& batch, ThreadTeam& team) {
+  const std::size_t K = networks.front().classes();
+  std::vector<float> log_p(batch.size * K), row(K);
+  for (Network& network : networks) {
+    const std::span<const float> logits = network.forward(batch, {team});
+    for (std::size_t s = 0; s < batch.size; ++s) {
+      const std::span<const float> z = logits.subspan(s * K, K);
+      row.assign(z.begin(), z.end());
+      const float log_sum = softmax(row);
+      for (std::size_t k = 0; k < K; ++k) {
+        float& all = log_p[s * K + k];
+        const float one = z[k] - log_sum;
+        // log(exp(all) + exp(one)), without an overflow
+        all = &network == &networks.front() ? one
+                                            : std::max(all, one) + std::log1p(std::exp(-std::abs(all - one)));
+      }
+    }
+  }
+  const float log_networks = std::log(static_cast<float>(networks.size()));
+  for (float& v : log_p) v -= log_networks;
+  return log_p;
 }
 
 }  // namespace nn

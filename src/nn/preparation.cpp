@@ -18,13 +18,18 @@ namespace nn {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kPreparationNames{"digits", "drawings", "pictures"};
+constexpr std::array<const char*, 3> kPreparationNames{"digits", "drawings", "pictures"};
 
 // The flag that a kind has; "" for none.
 constexpr std::array<std::string_view, 3> kPreparationFlags{"", "single", "invert"};
 
-std::uint8_t byte_of(double ink) {
-  return static_cast<std::uint8_t>(std::lround(255 * ink));
+constexpr double kCanvasSide = 280;  // pixels of the longer side of a canvas that is seen as a picture
+
+std::vector<std::uint8_t> bytes_of(std::span<const double> ink) {
+  std::vector<std::uint8_t> bytes(ink.size());
+  std::ranges::transform(ink, bytes.begin(),
+                         [](double i) { return static_cast<std::uint8_t>(std::lround(255 * i)); });
+  return bytes;
 }
 
 // The pixels of `from` that make up each of `count` pixels, with weights that sum to 1.
@@ -76,11 +81,8 @@ std::vector<std::uint8_t> turned(std::span<const std::uint8_t> pixels, std::size
   return result;
 }
 
-NetworkPicture as_digit(const GreyPicture& picture) {
-  const Prepared digit = prepare_ink(ink_of(picture));
-  NetworkPicture shown{kDigitSide, kDigitSide, std::vector<std::uint8_t>(digit.picture.size()), digit.reject};
-  std::ranges::transform(digit.picture, shown.pixels.begin(), byte_of);
-  return shown;
+NetworkPicture as_digit(const Prepared& digit) {
+  return {kDigitSide, kDigitSide, bytes_of(digit.picture), digit.reject};
 }
 
 NetworkPicture as_drawing(const GreyPicture& picture, bool single, std::size_t side) {
@@ -93,9 +95,20 @@ NetworkPicture as_drawing(const GreyPicture& picture, bool single, std::size_t s
     if (has_lines_across(ink)) return RejectReason::lines_across;
     return single && has_separate_parts(drawing, side) ? RejectReason::not_one_drawing : RejectReason::none;
   };
-  NetworkPicture shown{side, side, std::vector<std::uint8_t>(drawing.size()), reject()};
-  std::ranges::transform(drawing, shown.pixels.begin(), byte_of);
-  return shown;
+  return {side, side, bytes_of(drawing), reject()};
+}
+
+NetworkPicture as_drawing(std::span<const Stroke> strokes, double pen, bool single, std::size_t side) {
+  const detail::PointBox box(strokes);
+  std::vector<double> drawing(side * side);
+  const auto reject = [&] {
+    if (box.points == 0) return RejectReason::nothing_drawn;
+    if (box.extent() <= pen) return RejectReason::too_small;
+    draw(strokes, detail::kThinPenWidth, pen, drawing, side);
+    return single && has_separate_parts(drawing, side) ? RejectReason::not_one_drawing : RejectReason::none;
+  }();
+  draw(strokes, detail::kPenWidth, pen, drawing, side);
+  return {side, side, bytes_of(drawing), reject};
 }
 
 NetworkPicture as_picture(const GreyPicture& picture, bool invert, std::size_t rows, std::size_t cols) {
@@ -119,7 +132,30 @@ NetworkPicture as_picture(const GreyPicture& picture, bool invert, std::size_t r
   return shown;
 }
 
+// Light strokes on a dark canvas, as the network is to see them.
+GreyPicture painted(std::span<const Stroke> strokes, double pen, const Canvas& canvas) {
+  assert(pen > 0 && canvas.width > 0 && canvas.height > 0);
+  const double scale = kCanvasSide / std::max(canvas.width, canvas.height);
+  const auto pixels = [&](double length) {
+    return std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(length * scale)));
+  };
+  const std::size_t rows = pixels(canvas.height), cols = pixels(canvas.width);
+  std::vector<double> ink(rows * cols);
+  const auto placed = [&](Point p) { return Point{p.x * scale, p.y * scale}; };
+  detail::paint(strokes, pen * scale / 2, placed, ink, rows, cols);
+  return {rows, cols, bytes_of(ink)};
+}
+
 }  // namespace
+
+const char* to_text(Preparation::Kind kind) {
+  return kPreparationNames[static_cast<std::size_t>(kind)];
+}
+
+bool can_prepare(const Preparation& preparation, std::size_t rows, std::size_t cols) {
+  if (preparation.kind == Preparation::Kind::digits) return rows == kDigitSide && cols == kDigitSide;
+  return preparation.kind == Preparation::Kind::pictures || rows == cols;
+}
 
 Preparation parse_preparation(std::string_view text, const std::string& source) {
   const auto refuse = [&](const std::string& found) {
@@ -131,7 +167,7 @@ Preparation parse_preparation(std::string_view text, const std::string& source) 
   const nlohmann::json json = parse_json(text);
   if (!json.is_object() || !json.contains("preparation")) refuse("found " + shortened(one_line(text)));
   const auto name =
-      std::ranges::find_if(kPreparationNames, [&](std::string_view n) { return json["preparation"] == n; });
+      std::ranges::find_if(kPreparationNames, [&](const char* n) { return json["preparation"] == n; });
   if (name == kPreparationNames.end()) refuse("found the preparation " + json_in_brief(json["preparation"]));
   const auto kind = static_cast<std::size_t>(name - kPreparationNames.begin());
   Preparation preparation{.kind = static_cast<Preparation::Kind>(kind)};
@@ -145,8 +181,7 @@ Preparation parse_preparation(std::string_view text, const std::string& source) 
 }
 
 std::string to_text(const Preparation& preparation) {
-  const auto kind = static_cast<std::size_t>(preparation.kind);
-  nlohmann::ordered_json json{{"preparation", kPreparationNames[kind]}};
+  nlohmann::ordered_json json{{"preparation", to_text(preparation.kind)}};
   if (preparation.kind == Preparation::Kind::drawings) json["single"] = preparation.single;
   if (preparation.kind == Preparation::Kind::pictures) json["invert"] = preparation.invert;
   return json_text(json);
@@ -154,15 +189,31 @@ std::string to_text(const Preparation& preparation) {
 
 NetworkPicture prepare(const GreyPicture& picture, const Preparation& preparation, std::size_t rows,
                        std::size_t cols) {
+  assert(can_prepare(preparation, rows, cols));
   switch (preparation.kind) {
     case Preparation::Kind::digits:
-      assert(rows == kDigitSide && cols == kDigitSide);
-      return as_digit(picture);
+      return as_digit(prepare_ink(ink_of(picture)));
     case Preparation::Kind::drawings:
-      assert(rows == cols);
       return as_drawing(picture, preparation.single, rows);
     default:
       return as_picture(picture, preparation.invert, rows, cols);
+  }
+}
+
+NetworkPicture prepare(std::span<const Stroke> strokes, double pen, const Canvas& canvas,
+                       const Preparation& preparation, std::size_t rows, std::size_t cols) {
+  assert(can_prepare(preparation, rows, cols));
+  switch (preparation.kind) {
+    case Preparation::Kind::digits:
+      return as_digit(prepare_strokes(strokes, pen));
+    case Preparation::Kind::drawings:
+      return as_drawing(strokes, pen, preparation.single, rows);
+    default: {
+      NetworkPicture shown = as_picture(painted(strokes, pen, canvas), false, rows, cols);
+      const bool is_empty = std::ranges::all_of(shown.pixels, [](std::uint8_t ink) { return ink == 0; });
+      if (is_empty) shown.reject = RejectReason::nothing_drawn;
+      return shown;
+    }
   }
 }
 

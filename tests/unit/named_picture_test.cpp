@@ -4,6 +4,7 @@
 #include <string>
 
 #include "catch.hpp"
+#include "nn/data/network_picture.hpp"
 #include "nn/data/prepare.hpp"
 #include "temporary_folder.hpp"
 
@@ -26,14 +27,12 @@ TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
   const std::string path = folder / "images";
   test::write_file(path, small_idx());
   NamedPictures pictures;
-  const NetworkPicture last = pictures.read(path + ":2", ImageForm{});
-  CHECK((last.rows == 2 && last.cols == 3 && last.reject == RejectReason::none));
+  const auto [last, is_image] = pictures.read(path + ":2");
+  CHECK((last.rows == 2 && last.cols == 3 && is_image));
   CHECK(last.pixels == std::vector<std::uint8_t>{12, 13, 14, 15, 16, 17});
-  CHECK(pictures.read(path + ":0", {}).pixels.front() == 0);
+  CHECK(pictures.read(path + ":0").picture.pixels.front() == 0);
 
-  const auto refusal = [&](const std::string& name) {
-    return test::error_of([&] { pictures.read(name, ImageForm{}); });
-  };
+  const auto refusal = [&](const std::string& name) { return test::error_of([&] { pictures.read(name); }); };
   CHECK_THAT(refusal(path + ":3"), contains(":3: no such image, expected 0 to 2"));
   CHECK_THAT(refusal(path + ":99999999999999999999"), contains("no such image, expected 0 to 2"));
   CHECK_THAT(refusal(folder / "none:0"), contains("none: no such file"));
@@ -43,7 +42,7 @@ TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
   CHECK_THAT(refusal(std::string(300, 'a') + ":1"), contains("a: cannot be read: "));
 
   NamedPictures turned(true);
-  const NetworkPicture first = turned.read(path + ":0", ImageForm{});
+  const GreyPicture first = turned.read(path + ":0").picture;
   CHECK((first.rows == 3 && first.cols == 2));
   CHECK(first.pixels == std::vector<std::uint8_t>{0, 3, 1, 4, 2, 5});
   CHECK(detail::idx_place("7.png") == std::nullopt);
@@ -52,36 +51,36 @@ TEST_CASE("IDXFILE:INDEX is an image of the file as it is") {
 TEST_CASE("a file whose name ends as IDXFILE:INDEX does is that file") {
   const test::TemporaryFolder folder;
   write_png(folder / "scan:3", {2, 2, {0, 9, 90, 255}});
-  CHECK(NamedPictures().read(folder / "scan:3", {}).pixels == std::vector<std::uint8_t>{0, 9, 90, 255});
+  CHECK(NamedPictures().read(folder / "scan:3").picture.pixels == std::vector<std::uint8_t>{0, 9, 90, 255});
 }
 
-TEST_CASE("a PNG is prepared as its model says, or taken as it is") {
-  const test::TemporaryFolder folder;
+TEST_CASE("a picture is prepared as its model says") {
   GreyPicture one{60, 40, std::vector<std::uint8_t>(60 * 40, 250)};
   for (std::size_t row = 10; row < 50; ++row) {
     for (std::size_t col = 18; col < 22; ++col) one.pixels[row * 40 + col] = 20;
   }
+  const GreyPicture blank{60, 40, std::vector<std::uint8_t>(60 * 40, 250)};
+  const test::TemporaryFolder folder;
   write_png(folder / "one.png", one);
-  write_png(folder / "blank.png", {60, 40, std::vector<std::uint8_t>(60 * 40, 250)});
-  NamedPictures pictures;
-  CHECK(pictures.read(folder / "one.png", {}).pixels == one.pixels);
+  const auto [read, is_image] = NamedPictures().read(folder / "one.png");
+  CHECK((read.pixels == one.pixels && !is_image));
 
-  const NetworkPicture prepared = pictures.read(folder / "one.png", ImageForm{});
+  const NetworkPicture prepared = prepare(one, {}, 28, 28);
   const Prepared expected = prepare_ink(ink_of(one));
   REQUIRE((prepared.rows == 28 && prepared.cols == 28 && prepared.pixels.size() == 784));
   for (std::size_t i = 0; i < 784; ++i) {
     REQUIRE(std::abs(prepared.pixels[i] - 255 * expected.picture[i]) < 0.5 + 1e-6);
   }
   CHECK(prepared.reject == RejectReason::none);
-  CHECK(pictures.read(folder / "blank.png", ImageForm{}).reject == RejectReason::nothing_drawn);
+  CHECK(prepare(blank, {}, 28, 28).reject == RejectReason::nothing_drawn);
 
-  const ImageForm drawing{{.kind = Preparation::Kind::drawings, .single = true}, 64, 64};
-  const NetworkPicture large = pictures.read(folder / "one.png", drawing);
+  const Preparation drawing{.kind = Preparation::Kind::drawings, .single = true};
+  const NetworkPicture large = prepare(one, drawing, 64, 64);
   CHECK((large.rows == 64 && large.cols == 64 && large.reject == RejectReason::none));
-  CHECK(pictures.read(folder / "blank.png", drawing).reject == RejectReason::nothing_drawn);
+  CHECK(prepare(blank, drawing, 64, 64).reject == RejectReason::nothing_drawn);
 
-  const ImageForm whole{{.kind = Preparation::Kind::pictures, .invert = true}, 6, 6};
-  const NetworkPicture small = pictures.read(folder / "blank.png", whole);
+  const Preparation whole{.kind = Preparation::Kind::pictures, .invert = true};
+  const NetworkPicture small = prepare(blank, whole, 6, 6);
   CHECK(small.pixels == std::vector<std::uint8_t>{0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0,
                                                   0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 0});
   CHECK(small.reject == RejectReason::none);

@@ -65,7 +65,7 @@ TEST_CASE("networks at their limits, in a .bin") {
     if (!entry.contains("bin")) continue;
     INFO(entry.dump());
     write_bin(path, entry["bin"]);
-    const bool refused = throws_error([&] { load_bin(path); });
+    const bool refused = throws_error([&] { load_bin(InputFile(path)); });
     CHECK(refused != entry["accepted"].get<bool>());
   }
 }
@@ -75,7 +75,7 @@ TEST_CASE("a .bin beyond the limits is told what is too large") {
   const std::string path = folder / "model.bin";
   const auto refusal = [&](const char* bin) {
     write_bin(path, nlohmann::json::parse(bin));
-    return test::error_of([&] { load_bin(path); });
+    return test::error_of([&] { load_bin(InputFile(path)); });
   };
   CHECK(refusal(R"({"bytes": 2097212, "sizes": {"0": [1, 65537, 2]}})") ==
         path + ": dense has \"units\": 65537, expected a whole number from 1 to 65536");

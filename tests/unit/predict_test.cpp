@@ -30,24 +30,25 @@ TEST_CASE("the top three are the likeliest, of equal ones the first") {
 }
 
 TEST_CASE("what is said of a picture") {
-  const std::vector<Candidate> top{{2, 0.75f}, {0, 0.2f}, {3, 0.0499f}};
-  CHECK(to_text({"a.png", "digit", top, true}, kNames) ==
+  const std::vector<float> p{0.2f, 0.0001f, 0.75f, 0.0499f};
+  CHECK(to_text("a.png", {RejectReason::none, "digit", 2, p}, kNames) ==
         "a.png: two (75.0 %), then nought (20.0 %), three (5.0 %)");
-  CHECK(to_text({"-", "not sure", top}, kNames) ==
+  CHECK(to_text("-", {RejectReason::not_sure, "not sure", {}, p}, kNames) ==
         "-: not sure: two (75.0 %), nought (20.0 %), three (5.0 %)");
-  CHECK(to_text({"a.png", "nothing drawn"}, kNames) == "a.png: nothing drawn");
-  CHECK(to_text({"a.png", "digit", {{1, 1.0f}}, true}, kNames) == "a.png: one (100.0 %)");
+  CHECK(to_text("a.png", {RejectReason::nothing_drawn, "nothing drawn"}, kNames) == "a.png: nothing drawn");
+  CHECK(to_text("a.png", {RejectReason::none, "digit", 0, {1.0f}}, kNames) == "a.png: nought (100.0 %)");
 }
 
 TEST_CASE("the same as JSON") {
+  const std::vector<float> p{0.25f, 0.75f};
   CHECK(
-      to_json({"a.png", "digit", {{2, 0.75f}, {0, 0.25f}}, true}, kNames).dump() ==
-      R"({"picture":"a.png","verdict":"digit","class":2,"name":"two","confidence":0.75,)"
-      R"("top":[{"class":2,"name":"two","confidence":0.75},{"class":0,"name":"nought","confidence":0.25}]})");
-  const auto not_sure = to_json({"a.png", "not sure", {{2, 0.375f}}}, kNames);
+      to_json("a.png", {RejectReason::none, "digit", 1, p}, kNames).dump() ==
+      R"({"picture":"a.png","verdict":"digit","class":1,"name":"one","confidence":0.75,)"
+      R"("top":[{"class":1,"name":"one","confidence":0.75},{"class":0,"name":"nought","confidence":0.25}]})");
+  const auto not_sure = to_json("a.png", {RejectReason::not_sure, "not sure", {}, p}, kNames);
   CHECK((not_sure["class"].is_null() && not_sure["name"].is_null() && not_sure["confidence"].is_null()));
-  CHECK(not_sure["top"][0]["name"] == "two");
-  CHECK(to_json({"a.png", "too small"}, kNames)["top"].empty());
+  CHECK(not_sure["top"][0]["name"] == "one");
+  CHECK(to_json("a.png", {RejectReason::too_small, "too small"}, kNames)["top"].empty());
 }
 
 TEST_CASE("a picture of letters") {

@@ -1,4 +1,4 @@
-// Drawings as text, as tests/python/prepared_cases.py writes them.
+// Drawings as text, as in tests/golden/prepared.txt.
 #pragma once
 
 #include <istream>

@@ -77,6 +77,7 @@ TEST_CASE("the recognizer answers as the network does") {
   CHECK(nn_recognizer_rows(r.get()) == 28);
   CHECK(nn_recognizer_cols(r.get()) == 28);
   CHECK(nn_recognizer_network(r.get()) == layers);
+  CHECK(nn_recognizer_threshold(r.get()) == 0.4);
 
   nn_recognition found;
   REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);
@@ -89,9 +90,8 @@ TEST_CASE("the recognizer answers as the network does") {
   Network network = parse_network(layers, {28, 28, 1}, "test").build(rng);
   ThreadTeam team(1);
   const std::span<const std::uint8_t> pixels(found.pixels, 784);
-  const std::span<const float> logits = network.forward({.size = 1, .pixels = pixels, .labels = {}}, {team});
-  std::vector<float> p(logits.begin(), logits.end());
-  softmax(p);
+  std::vector<float> p = log_probabilities({&network, 1}, {.size = 1, .pixels = pixels, .labels = {}}, team);
+  for (float& v : p) v = std::exp(v);
   CHECK(std::equal(p.begin(), p.end(), found.probabilities));
   CHECK(static_cast<std::size_t>(found.label) == argmax(p));
   CHECK(std::string(found.name) == std::to_string(found.label));
@@ -202,10 +202,13 @@ TEST_CASE("pictures are prepared as the model says") {
   CHECK(found.verdict == NN_RECOGNIZED);
   CHECK(std::string(found.verdict_text) == "recognised");
   CHECK(found.rows * found.cols == 100);
-  CHECK(ask(drawings, kSeven, found) == -1);
-  CHECK_THAT(nn_recognizer_error(drawings.get()), contains("expected a picture of the canvas"));
   REQUIRE(nn_recognizer_strokes(drawings.get(), nullptr, nullptr, 0, 20, &found) == 0);
   CHECK(found.verdict == NN_NOTHING_DRAWN);
+  REQUIRE(ask(drawings, kSeven, found) == 0);
+  CHECK(found.verdict == NN_RECOGNIZED);
+  REQUIRE(ask(drawings, {100, 100, 101, 100}, found) == 0);
+  CHECK(found.verdict == NN_TOO_SMALL);
+  CHECK(std::count(found.pixels, found.pixels + 100, 0) < 100);  // a dot
 
   const Recognizer pictures = prepared_as(R"({"preparation": "pictures", "invert": true})");
   REQUIRE(nn_recognizer_picture(pictures.get(), picture.data(), 20, 20, &found) == 0);
@@ -213,6 +216,74 @@ TEST_CASE("pictures are prepared as the model says") {
   CHECK(int{found.pixels[5 * 10 + 2]} == 191);  // where it was; three quarters of a triangle filter
 
   CHECK_THAT(load_error(model_bytes("dense 3", {{"preparation", "{}"}})), contains("preparation"));
+}
+
+TEST_CASE("drawings of other things are drawn as their pictures are prepared") {
+  // Beside one another, a horizontal and a vertical line, 60 long, on a canvas of 200 x 100.
+  const std::vector<double> points{20, 50, 80, 50, 150, 20, 150, 80};
+  const std::vector<std::size_t> lengths{2, 2};
+  const auto pixels_of = [&](const Recognizer& r, nn_recognition& found) {
+    REQUIRE(nn_recognizer_strokes(r.get(), points.data(), lengths.data(), 2, 10, &found) == 0);
+    return std::vector<int>(found.pixels, found.pixels + found.rows * found.cols);
+  };
+  const auto model_of = [](const std::string& json) {
+    return loaded(model_bytes("dense 3", {{"preparation", json}}, {56, 56, 1}));
+  };
+  nn_recognition found;
+
+  const Recognizer drawings = model_of(R"({"preparation": "drawings"})");
+  const std::vector<int> drawn = pixels_of(drawings, found);
+  CHECK(found.probabilities != nullptr);
+  // 130 wide: in the box of 40 pixels with a pen of 5.5 of them, as a digit's twice as large.
+  CHECK(std::count(drawn.begin(), drawn.end(), 255) > 100);
+  std::size_t left = 56, right = 0;
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    if (drawn[i] > 0) left = std::min(left, i % 56), right = std::max(right, i % 56);
+  }
+  CHECK(right - left + 1 == 40);
+  pixels_of(model_of(R"({"preparation": "drawings", "single": true})"), found);
+  CHECK(found.verdict == NN_NOT_ONE_DRAWING);
+  CHECK(found.probabilities == nullptr);
+
+  const Recognizer pictures = model_of(R"({"preparation": "pictures", "invert": true})");
+  CHECK(nn_recognizer_strokes(pictures.get(), points.data(), lengths.data(), 2, 10, &found) == -1);
+  CHECK_THAT(nn_recognizer_error(pictures.get()), contains("nn_recognizer_set_canvas()"));
+  CHECK(nn_recognizer_set_canvas(pictures.get(), -1, 100) == -1);
+  REQUIRE(nn_recognizer_set_canvas(pictures.get(), 200, 100) == 0);
+  const std::vector<int> seen = pixels_of(pictures, found);
+  CHECK(found.verdict != NN_NOTHING_DRAWN);
+  CHECK(seen[28 * 56 + 14] > 250);  // the middle of the first line, of the second, and between
+  CHECK(seen[28 * 56 + 42] > 250);
+  CHECK(seen[28 * 56 + 30] == 0);
+  CHECK(seen[13 * 56 + 42] == 0);  // above the canvas, which is half as high as wide
+  REQUIRE(nn_recognizer_strokes(pictures.get(), nullptr, nullptr, 0, 10, &found) == 0);
+  CHECK(found.verdict == NN_NOTHING_DRAWN);
+}
+
+TEST_CASE("a picture is prepared without a model as with one") {
+  std::vector<std::uint8_t> picture(60 * 50, 250);
+  for (std::size_t row = 10; row < 50; ++row) std::fill_n(&picture[row * 50 + 22], 4, std::uint8_t{20});
+  std::vector<std::uint8_t> prepared(28 * 28);
+  char error[NN_RECOGNIZER_ERROR_SIZE];
+  const auto prepare_as = [&](const char* preparation, std::size_t rows, std::size_t cols) {
+    return nn_prepare_picture(preparation, picture.data(), 60, 50, prepared.data(), rows, cols, error,
+                              sizeof error);
+  };
+  CHECK(prepare_as(R"({"preparation": "digits"})", 28, 28) == NN_RECOGNIZED);
+  CHECK(std::string(error) == "");
+  const Recognizer r = loaded(model_bytes(kMlp));
+  nn_recognition found;
+  REQUIRE(nn_recognizer_picture(r.get(), picture.data(), 60, 50, &found) == 0);
+  CHECK(std::equal(prepared.begin(), prepared.end(), found.pixels));
+
+  CHECK(prepare_as(R"({"preparation": "pictures"})", 6, 5) == NN_RECOGNIZED);
+  CHECK(int{prepared[0]} == 250);
+  CHECK(prepare_as(R"({"preparation": "digits"})", 14, 14) == -1);
+  CHECK_THAT(error, contains("found 14 x 14 pixels, expected 28 x 28"));
+  CHECK(prepare_as(R"({"preparation": "drawings"})", 14, 28) == -1);
+  CHECK_THAT(error, contains("expected a square"));
+  CHECK(prepare_as("{}", 28, 28) == -1);
+  CHECK_THAT(error, contains("expected how its pictures were prepared"));
 }
 
 TEST_CASE("several recognizers at once do not disturb one another") {

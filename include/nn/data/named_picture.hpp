@@ -18,7 +18,6 @@
 
 #include "nn/core/error.hpp"
 #include "nn/data/idx.hpp"
-#include "nn/data/network_picture.hpp"
 #include "nn/data/picture_file.hpp"
 
 namespace nn {
@@ -51,10 +50,9 @@ inline std::vector<std::uint8_t> read_standard_input() {
 }
 }  // namespace detail
 
-// The images that a network takes.
-struct ImageForm {
-  Preparation preparation{};
-  std::size_t rows = kDigitSide, cols = kDigitSide;
+struct NamedPicture {
+  GreyPicture picture;
+  bool is_image;  // of an IDX file: as networks take it, 0 paper .. 255 ink
 };
 
 // Reads them, from several threads at once if wanted. An IDX file is read once and stays in memory.
@@ -63,18 +61,15 @@ class NamedPictures {
   // `transposed`: rows and columns of an IDX file's images are swapped.
   explicit NamedPictures(bool transposed = false) : transposed_(transposed) {}
 
-  // Of an IDX file as it is; of another file prepared as `form` says, or without it as it is, too. Throws
-  // Error if it cannot be read.
-  NetworkPicture read(const std::string& name, const std::optional<ImageForm>& form) {
-    if (const auto place = detail::idx_place(name)) return image(place->first, place->second);
-    GreyPicture picture =
-        name == "-" ? read_picture(detail::read_standard_input(), "standard input") : read_picture(name);
-    if (form) return prepare(picture, form->preparation, form->rows, form->cols);
-    return {picture.rows, picture.cols, std::move(picture.pixels)};
+  // Throws Error if it cannot be read.
+  NamedPicture read(const std::string& name) {
+    if (const auto place = detail::idx_place(name)) return {image(place->first, place->second), true};
+    if (name == "-") return {read_picture(detail::read_standard_input(), "standard input"), false};
+    return {read_picture(name), false};
   }
 
  private:
-  NetworkPicture image(const std::string& path, const std::string& index) {
+  GreyPicture image(const std::string& path, const std::string& index) {
     const Images& images = idx_file(path);
     // Of ten digits or more it is none of the images: a count has 32 bits.
     const std::size_t i = index.size() < 10 ? std::stoul(index) : images.count;

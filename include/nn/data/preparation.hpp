@@ -14,6 +14,7 @@
 // MNIST's. tools/common/preparation.py is the same in Python.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,11 @@ struct Preparation {
 
   bool operator==(const Preparation&) const = default;
 };
+
+const char* to_text(Preparation::Kind kind);  // "digits", "drawings", "pictures"
+
+// Whether there are such images of (rows, cols): of digits only 28x28, of drawings squares.
+bool can_prepare(const Preparation& preparation, std::size_t rows, std::size_t cols);
 
 // Throws Error, naming `source`, if the text is anything else.
 Preparation parse_preparation(std::string_view text, const std::string& source);

@@ -1,7 +1,14 @@
 // From a drawing to the 28x28 picture that a network knows: MNIST's own preparation, and always one pen.
 //
-// tools/drawing/preparation.py gives every step as numbers and is the same in Python; the two agree within
-// 1e-6. Source: NIST's procedure as documented by QMNIST (Yadav and Bottou, 2019).
+// Strokes: the tight box of all points is scaled so that the ink, pen included, fills 20x20, and painted with
+// a pen of kPenWidth; so digits of any size have one pen. Pictures: the tight box of the ink, made square
+// (h x w from row top becomes `side` = max(h, w) from row top - floor((side - h) / 2), columns alike), is
+// averaged by area to 20x20 and divided by its largest value. Both are centred by their mass. Source: NIST's
+// procedure as documented by QMNIST (Yadav and Bottou, 2019); of MNIST's own images it changes nothing but
+// the scale to full ink.
+//
+// Drawings of other things are prepared in the same way, for images of any side: 20 and the pen are then
+// parts of 28 of it.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +59,10 @@ struct PointBox {
   double extent() const { return std::max(high.x - low.x, high.y - low.y); }  // of the larger side
 };
 
-using BoxPicture = std::array<double, kDigitBox * kDigitBox>;  // (20, 20)
+// Pixels of the side that the ink of a picture (side, side) fills: 20 of 28.
+inline std::size_t box_of(std::size_t side) {
+  return std::max<std::size_t>(1, (side * kDigitBox + kDigitSide / 2) / kDigitSide);
+}
 
 // (box, box) -> (side, side) by a whole-pixel shift that takes the centre of mass to the middle: of 28 pixels
 // to an index in [13.5, 14.5). The 1e-6 keeps symmetric drawings, which are right on the edge, from jumping
@@ -77,24 +87,38 @@ inline void centre(std::span<const double> ink, std::size_t box, std::span<doubl
   }
 }
 
-// A line with a round, anti-aliased pen: ink = clamp(radius + 0.5 - distance, 0, 1), if more than what is
-// there.
-inline void paint_segment(BoxPicture& ink, Point start, Point end, double radius) {
-  const auto reach = [&](double a, double b) {  // the pixels, first and past the last, that the pen may touch
-    const double last = double{kDigitBox};
-    return std::pair(static_cast<std::size_t>(std::clamp(std::floor(std::min(a, b) - radius - 1), 0.0, last)),
-                     static_cast<std::size_t>(std::clamp(std::ceil(std::max(a, b) + radius + 1), 0.0, last)));
+// Into `ink` (rows, cols), strokes with a round, anti-aliased pen: ink = clamp(radius + 0.5 - distance, 0, 1)
+// where that is more than what is there. A stroke of one point is a dot. `placed` maps a point to pixels.
+template <class Place>
+void paint(std::span<const Stroke> strokes, double radius, Place placed, std::span<double> ink,
+           std::size_t rows, std::size_t cols) {
+  assert(ink.size() == rows * cols);
+  const auto paint_segment = [&](Point start, Point end) {
+    // The pixels, first and past the last, that the pen may touch.
+    const auto reach = [&](double a, double b, std::size_t count) {
+      const auto pixel = [&](double at) {
+        return static_cast<std::size_t>(std::clamp(at, 0.0, static_cast<double>(count)));
+      };
+      return std::pair(pixel(std::floor(std::min(a, b) - radius - 1)),
+                       pixel(std::ceil(std::max(a, b) + radius + 1)));
+    };
+    const auto [left, right] = reach(start.x, end.x, cols);
+    const auto [top, bottom] = reach(start.y, end.y, rows);
+    const double dx = end.x - start.x, dy = end.y - start.y, length2 = dx * dx + dy * dy;
+    for (std::size_t row = top; row < bottom; ++row) {
+      for (std::size_t col = left; col < right; ++col) {
+        const double x = static_cast<double>(col) + 0.5 - start.x,
+                     y = static_cast<double>(row) + 0.5 - start.y;
+        const double along = length2 > 0 ? std::clamp((x * dx + y * dy) / length2, 0.0, 1.0) : 0.0;
+        const double distance = std::hypot(x - along * dx, y - along * dy);
+        double& there = ink[row * cols + col];
+        there = std::max(there, std::clamp(radius + 0.5 - distance, 0.0, 1.0));
+      }
+    }
   };
-  const auto [left, right] = reach(start.x, end.x);
-  const auto [top, bottom] = reach(start.y, end.y);
-  const double dx = end.x - start.x, dy = end.y - start.y, length2 = dx * dx + dy * dy;
-  for (std::size_t row = top; row < bottom; ++row) {
-    for (std::size_t col = left; col < right; ++col) {
-      const double x = static_cast<double>(col) + 0.5 - start.x, y = static_cast<double>(row) + 0.5 - start.y;
-      const double along = length2 > 0 ? std::clamp((x * dx + y * dy) / length2, 0.0, 1.0) : 0.0;
-      const double distance = std::hypot(x - along * dx, y - along * dy);
-      double& there = ink[row * kDigitBox + col];
-      there = std::max(there, std::clamp(radius + 0.5 - distance, 0.0, 1.0));
+  for (const Stroke& stroke : strokes) {
+    for (std::size_t i = 0; i < stroke.size(); ++i) {
+      if (i > 0 || stroke.size() == 1) paint_segment(placed(stroke[i > 0 ? i - 1 : 0]), placed(stroke[i]));
     }
   }
 }
@@ -120,26 +144,31 @@ inline std::vector<Share> shares(std::size_t count, double start, double side, s
 }
 }  // namespace detail
 
-// Strokes drawn with a round pen, `pen_width` pixels of the 28, in the box that MNIST's digits fill: enlarged
-// as if their larger side were at least `smallest`, in the points' unit. All 0 if there is no point.
-inline DigitPicture draw(std::span<const Stroke> strokes, double pen_width, double smallest = 0) {
-  const detail::PointBox box(strokes);
-  if (box.points == 0) return {};
-  const double scale = box.extent() > 0 ? (kDigitBox - pen_width) / std::max(box.extent(), smallest) : 0.0;
+// Strokes into a picture (side, side), with a round pen of `pen_width` pixels, of the 28, in the box that
+// MNIST's digits fill: enlarged as if their larger side were at least `smallest`, in the points' unit. All 0
+// if there is no point.
+inline void draw(std::span<const Stroke> strokes, double pen_width, double smallest,
+                 std::span<double> picture, std::size_t side) {
+  std::ranges::fill(picture, 0.0);
+  const detail::PointBox bounds(strokes);
+  if (bounds.points == 0) return;
+  const std::size_t box = detail::box_of(side);
+  const double pixels = static_cast<double>(box), pen = pen_width * (static_cast<double>(side) / kDigitSide);
+  const double extent = bounds.extent();
+  const double scale = extent > 0 ? (pixels - pen) / std::max(extent, smallest) : 0.0;
   const auto placed = [&](Point p) {
-    return Point{(p.x - (box.low.x + box.high.x) / 2) * scale + kDigitBox / 2.0,
-                 (p.y - (box.low.y + box.high.y) / 2) * scale + kDigitBox / 2.0};
+    return Point{(p.x - (bounds.low.x + bounds.high.x) / 2) * scale + pixels / 2,
+                 (p.y - (bounds.low.y + bounds.high.y) / 2) * scale + pixels / 2};
   };
-  detail::BoxPicture ink{};
+  std::vector<double> ink(box * box);
+  detail::paint(strokes, pen / 2, placed, ink, box, box);
+  const bool is_empty = std::ranges::all_of(ink, [](double value) { return value == 0; });
+  if (!is_empty) detail::centre(ink, box, picture, side);  // a dot may lie between the pixels of a small box
+}
+
+inline DigitPicture draw(std::span<const Stroke> strokes, double pen_width, double smallest = 0) {
   DigitPicture picture;
-  for (const Stroke& stroke : strokes) {
-    for (std::size_t i = 0; i < stroke.size(); ++i) {  // a stroke of one point is a dot
-      if (i > 0 || stroke.size() == 1) {
-        detail::paint_segment(ink, placed(stroke[i > 0 ? i - 1 : 0]), placed(stroke[i]), pen_width / 2);
-      }
-    }
-  }
-  detail::centre(ink, kDigitBox, picture, kDigitSide);
+  draw(strokes, pen_width, smallest, picture, kDigitSide);
   return picture;
 }
 
@@ -177,7 +206,7 @@ inline std::size_t centre_ink(const Ink& ink, std::span<double> picture, std::si
   const auto start = [&](std::size_t first, std::size_t size) {  // of the square, maybe beyond the picture
     return static_cast<double>(first) - static_cast<double>((longer - size) / 2);
   };
-  const std::size_t box = std::max<std::size_t>(1, (side * kDigitBox + kDigitSide / 2) / kDigitSide);
+  const std::size_t box = detail::box_of(side);
   std::vector<double> lower(box * ink.cols);  // (box, cols)
   for (const auto& [part, row, weight] :
        detail::shares(ink.rows, start(top, height), static_cast<double>(longer), box)) {

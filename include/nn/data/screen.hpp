@@ -15,7 +15,15 @@
 
 namespace nn {
 
-enum class RejectReason { none, nothing_drawn, too_small, lines_across, not_one_digit, not_one_drawing };
+enum class RejectReason {
+  none,
+  nothing_drawn,
+  too_small,
+  lines_across,
+  not_one_digit,
+  not_one_drawing,
+  not_sure  // as the network itself says; all others are seen before
+};
 
 inline const char* to_text(RejectReason reason) {
   static constexpr std::array texts{"digit",
@@ -23,7 +31,8 @@ inline const char* to_text(RejectReason reason) {
                                     "too small",
                                     "lines across the paper",
                                     "not a single digit",
-                                    "not a single drawing"};
+                                    "not a single drawing",
+                                    "not sure"};
   return texts[static_cast<std::size_t>(reason)];
 }
 
@@ -61,7 +70,7 @@ inline bool is_solid(std::span<const double> picture) {
 //                 runs of ink in every row and every column
 //   flat          a dash, or a row of digits
 //   side by side  two connected parts of a tenth of the ink and half the height each are beside one another
-// tools/drawing/screen.py is the same in Python.
+// The weights of busy are those of a logistic regression of scribbles against training digits, rounded.
 inline RejectReason screen(std::span<const double> picture) {
   assert(picture.size() == kDigitSide * kDigitSide);
   const Components inked = components(picture, kDigitSide, kDigitSide, detail::kInked);

@@ -27,9 +27,8 @@ bool unsupported_by_bin(const Network& network);
 // written.
 std::size_t save_bin(const Network& network, const std::string& path);
 
-// Throws Error if the file is missing, is none of the three, is cut short, is of a network beyond the limits,
-// or holds a NaN.
-Network load_bin(const std::string& path);
+// Throws Error if the file is none of the three, is cut short, is of a network beyond the limits, or holds a
+// NaN.
 Network load_bin(InputFile file);
 
 }  // namespace nn

@@ -6,22 +6,19 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "nn/data/preparation.hpp"
+#include "nn/files/read_file.hpp"
 #include "nn/files/safetensors.hpp"
 #include "nn/network.hpp"
 
 namespace nn {
 
 bool names_safetensors(const std::string& path);
-
-// Which format a file has, by its content.
-bool holds_safetensors(const std::string& path);
 
 // Throws Error if save_model() could not put this network into a file of this name.
 void check_savable(const Network& network, const std::string& path);
@@ -31,27 +28,19 @@ void check_savable(const Network& network, const std::string& path);
 std::size_t save_model(const Network& network, const std::string& path,
                        const std::map<std::string, std::string>& metadata = {});
 
-// A network of either format. Throws Error if the file is missing or no whole model.
-Network load_model(const std::string& path);
-
-// The same of bytes in memory, which `name` names in messages, with what the file says of its classes and
-// pictures.
+// What a model file says.
 struct StoredModel {
   Network network;
-  std::vector<std::string> class_names;  // (K)
-  Preparation preparation{};
+  std::vector<std::string> class_names;  // (K), "0", "1", ... if it has none
+  Preparation preparation{};             // of its pictures: as MNIST's if it does not say
+  bool transpose = false;                // trained with --transpose: rows and columns of images are swapped
 };
-StoredModel load_model(const std::string& name, std::span<const std::uint8_t> bytes);
 
-// What the metadata of the file `path` calls the classes, "0", "1", ... if it says nothing. Throws Error if
-// that is no list of a name for each class.
-std::vector<std::string> class_names_of(const std::string& path,
-                                        const std::map<std::string, std::string>& metadata,
-                                        std::size_t classes);
+// A file of either format, told by its content. Throws Error if it is no whole model.
+StoredModel read_stored_model(InputFile file);
 
-// How pictures are prepared for it: as MNIST's if the metadata says nothing. Throws Error if it says
-// something else.
-Preparation preparation_of(const std::string& path, const std::map<std::string, std::string>& metadata);
+// The network of a file. Throws Error, too, if the file is missing.
+Network load_model(const std::string& path);
 
 // What they are made of, for checkpoints.
 

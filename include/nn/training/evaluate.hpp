@@ -20,11 +20,6 @@ struct Prediction {
   float loss = 0;             // -log(probability of the true class)
 };
 
-// (B, K): the logarithms of the probabilities of the classes. Several networks, which take the same images
-// and have the same classes, are an ensemble: the mean of their probabilities counts. NaN where logits are
-// NaN or infinite.
-std::vector<float> log_probabilities(std::span<Network> networks, const Batch& batch, ThreadTeam& team);
-
 // Of the images of a data set that `order` names, or of all. Every label is below the number of classes.
 std::vector<Prediction> predictions(std::span<Network> networks, const Dataset& data,
                                     std::span<const std::uint32_t> order, ThreadTeam& team);

@@ -129,8 +129,7 @@ function ask(recognizer) {
   const { strokes, picture } = drawing.content;
   if (picture?.isImage) return recognizer.image(picture);
   if (picture) return recognizer.picture(picture);
-  if (recognizer.preparation === "digits" || strokes.length === 0) return recognizer.strokes(strokes, penWidth);
-  return recognizer.picture(pictureOf(strokes));
+  return recognizer.strokes(strokes, penWidth, SIDE);
 }
 
 function update() {
@@ -482,16 +481,6 @@ async function open(file) {
   } catch (error) {
     note(error.message);
   }
-}
-
-// Black on white, as large as the canvas: for models that are not of digits.
-function pictureOf(strokes) {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "white";
-  context.fillRect(0, 0, SIDE, SIDE);
-  paintStrokes(context, strokes, "black");
-  return greyOf(context, SIDE, SIDE);
 }
 
 // In grey over white paper, as the programs read pictures.

@@ -28,9 +28,11 @@ export class Recognizer {
     return recognizer;
   }
 
-  // A drawing, [[[x, y], ...], ...] in any unit; what is not larger than `pen` is too small.
-  strokes(strokes, pen) {
+  // A drawing, [[[x, y], ...], ...] in any unit, on a square canvas from 0, 0 to `side`; a digit or a drawing
+  // that is not larger than `pen` is too small.
+  strokes(strokes, pen, side) {
     const points = strokes.flat();
+    this.#call(() => this.#check(this.#exports.nn_recognizer_set_canvas(this.#handle, side, side)));
     return this.#recognise((scope) => [
       "nn_recognizer_strokes",
       scope.put(Float64Array.from(points.flatMap(([x, y]) => [x, y]))),
