@@ -10,7 +10,6 @@ from pathlib import Path
 
 from common.errors import InputError, run_tool
 from common.options import OptionParser, number
-from recognizer.confidence import MIN_CONFIDENCE
 
 FOR_DRAWINGS, PLAIN = Path("drawing.safetensors"), Path("mnist_model.bin")  # models by default, the better one first
 
@@ -44,9 +43,8 @@ def parse_options() -> argparse.Namespace:
     add(
         "--threshold",
         type=number(float, 0, 1),
-        default=MIN_CONFIDENCE,
         metavar="P",
-        help="'not sure' below this probability, 0 to 1 (default: %(default)s)",
+        help="'not sure' below this probability, 0 to 1 (default: as the programs' predict)",
     )
     add(
         "--samples",
@@ -66,27 +64,27 @@ def parse_options() -> argparse.Namespace:
 
 def recognise_pictures(options: argparse.Namespace) -> None:
     """A line for each, by the first model."""
-    from models import load_picture_model
-    from recognizer.recognition import describe_picture
+    from common.pictures import read_grey
+    from recognizer.native import load_recognizer
 
-    model = load_picture_model(options.model[0])
+    model = load_recognizer(options.model[0])
+    if options.threshold is not None:
+        model.threshold = options.threshold
     for path in options.image:
-        print(describe_picture(model, path, options.threshold))
+        print(f"{path}: {model.picture(read_grey(path)).describe()}")
 
 
 def open_window(options: argparse.Namespace) -> None:
     """Shows the window until it is closed."""
-    from models import load_picture_model
+    from recognizer.native import load_recognizer
     from recognizer.session import Session, models_in
 
     try:
         from recognizer.window import RecognizerWindow, open_root
     except ImportError as error:
-        expected = (
-            "the Debian package python3-tk (sudo apt-get install python3-tk); without it: --image PICTURE"
-        )
+        expected = "the Debian package python3-tk (sudo apt-get install python3-tk); without it: --image PICTURE"
         raise InputError("tkinter", str(error), expected) from error
-    models = {path: load_picture_model(path) for path in options.model}
+    models = {path: load_recognizer(path) for path in options.model}
     session = Session({**models, **models_in(Path())}, options.threshold)
     root = open_root()
     RecognizerWindow(root, session, options.samples, options.zoom)

@@ -14,29 +14,32 @@ with at most 2 % false alarms.
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from common.errors import InputError, run_tool
+from common.errors import InputError, ModelError, run_tool
 from common.idx import read_dataset
 from common.options import OptionParser, number
 from common.writing import keep_inputs, write_json
-from drawing.picture_ink import ink_of
-from drawing.preparation import SIDE, prepare_ink, prepare_strokes
 from drawing.strokes import PEN
 from evaluation.measures import Z95
-from models import Model, load_digit_model, logits
-from recognizer.confidence import MIN_CONFIDENCE
+from models.model import DIGITS
+from recognizer.native import Recognizer, load_recognizer
+from recognizer.recognition import Recognition
 from robustness.negatives import negative_drawings
-from robustness.redrawn import FAMILIES, redrawn
-from robustness.rejection import Confidences, Seen
+from robustness.redrawn import FAMILIES, SIDE, redrawn
+from robustness.rejection import Confidences, likeliest
 
 AS_THEY_ARE, AVERAGE = "as they are", "average"
 BATCH = 100  # digits drawn again at a time
-THRESHOLDS = {MIN_CONFIDENCE, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
+MARGIN = 4  # pixels of paper around a test digit, so that none of it touches the picture's side
+THRESHOLDS = {0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
 MAX_FALSE_ALARMS = 0.02
 
+Drawing = TypeVar("Drawing")  # as `ask` takes it
 Scores = dict[str, np.ndarray]  # (N) for each family: 1 where a digit is recognised, 0 where it is not
 
 
@@ -44,23 +47,21 @@ def main() -> None:
     options = parse_options()
     if options.json:
         keep_inputs(options.json, *options.models, options.data_dir)
-    models = {str(path): load_digit_model(path) for path in options.models}
+    models = {str(path): load_digit_recognizer(path) for path in options.models}
     digits, labels = read_digits(options.data_dir)
     chosen = np.random.default_rng(options.seed).permutation(len(digits))[: options.limit]
-    drawings = drawn_again(digits[chosen], options.seed)
-    scores = {}
-    for path, model in models.items():
-        progress(f"{path} reads {len(chosen)} digits, each drawn again in {len(drawings)} ways")
-        scores[path] = scores_of(model, drawings, labels[chosen])
+    progress(f"reading {len(chosen)} digits, and each drawn again in {len(FAMILIES)} ways")
+    scores = scores_of(models, digits[chosen], labels[chosen], options.seed)
     print(accuracy_table(scores), flush=True)
-    progress(f"preparing all {len(digits)} digits, and drawings that are not digits")
-    real = Seen.of(prepare_ink(digit / 255) for digit in digits)
-    negatives = drawn_negatives(digits, options.seed)
-    by_model = {path: confidences_of(model, real, negatives) for path, model in models.items()}
+    progress(f"reading all {len(digits)} digits, and drawings that are not digits")
+    by_model = confidences_of(models, digits, options.seed)
     for path, confidences in by_model.items():
-        print(f"\n{rejection_table(path, confidences)}")
+        print(f"\n{rejection_table(path, models[path].threshold, confidences)}")
     if options.json:
-        each = {path: {**accuracy_json(scores[path]), **rejection_json(by_model[path])} for path in models}
+        each = {
+            path: {**accuracy_json(scores[path]), **rejection_json(models[path].threshold, by_model[path])}
+            for path in models
+        }
         report = {"seed": options.seed, "digits": len(chosen), "models": each}
         write_json(options.json, report)
 
@@ -104,23 +105,47 @@ def read_digits(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-def drawn_again(digits: np.ndarray, seed: int) -> dict[str, Seen]:
-    """The digits as they are and in every family of distortions, prepared from pictures."""
-    drawings = {AS_THEY_ARE: Seen.of(prepare_ink(digit / 255) for digit in digits)}
-    for name, family in FAMILIES.items():
-        rng = np.random.default_rng(seed)
-        batches = (digits[start : start + BATCH] for start in range(0, len(digits), BATCH))
-        pictures = (picture for batch in batches for picture in redrawn(batch, family, rng))
-        drawings[name] = Seen.of(prepare_ink(ink_of(picture / 255)) for picture in pictures)
-    return drawings
+def load_digit_recognizer(path: Path) -> Recognizer:
+    """Raises ModelError if it does not tell ten digits."""
+    recognizer = load_recognizer(path)
+    if (kind := recognizer.preparation) != "digits" or len(recognizer.class_names) != DIGITS:
+        found = f"a network of {len(recognizer.class_names)} classes for {kind}"
+        raise ModelError(path, found, f"one of {DIGITS} classes for digits")
+    return recognizer
 
 
-def scores_of(model: Model, drawings: dict[str, Seen], labels: np.ndarray) -> Scores:
-    scores = {
-        name: (seen.looks_right & (logits(model, seen.pictures).argmax(axis=1) == labels)).astype(float)
-        for name, seen in drawings.items()
+def on_paper(digits: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+    """Test digits as pictures."""
+    return (np.pad(digit, MARGIN) for digit in digits)
+
+
+def drawn_again(digits: np.ndarray, name: str, seed: int) -> Iterable[np.ndarray]:
+    """The pictures of the digits in a family of distortions."""
+    rng = np.random.default_rng(seed)
+    batches = (digits[start : start + BATCH] for start in range(0, len(digits), BATCH))
+    return (picture for batch in batches for picture in redrawn(batch, FAMILIES[name], rng))
+
+
+def asked(
+    models: dict[str, Recognizer], ask: Callable[[Recognizer, Drawing], Recognition], drawings: Iterable[Drawing]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The likeliest digit of each of N drawings (N) and its probability (N), of each model."""
+    found = [[likeliest(ask(model, drawing)) for model in models.values()] for drawing in drawings]
+    return {
+        path: (np.array([label for label, _ in column]), np.array([p for _, p in column]))
+        for path, column in zip(models, zip(*found, strict=True), strict=True)
     }
-    return scores | {AVERAGE: np.mean([scores[name] for name in FAMILIES], axis=0)}
+
+
+def scores_of(models: dict[str, Recognizer], digits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, Scores]:
+    pictures = {AS_THEY_ARE: on_paper(digits), **{name: drawn_again(digits, name, seed) for name in FAMILIES}}
+    scores: dict[str, Scores] = {path: {} for path in models}
+    for name, drawings in pictures.items():
+        for path, (found, _) in asked(models, Recognizer.picture, drawings).items():
+            scores[path][name] = (found == labels).astype(float)
+    for of_model in scores.values():
+        of_model[AVERAGE] = np.mean([of_model[name] for name in FAMILIES], axis=0)
+    return scores
 
 
 def interval(scores: np.ndarray) -> tuple[float, float]:
@@ -142,39 +167,38 @@ def accuracy_json(scores: Scores) -> dict[str, object]:
     return {"accuracy": {name: {"mean": mean, "half_interval": half} for name, (mean, half) in cells.items()}}
 
 
-def drawn_negatives(digits: np.ndarray, seed: int) -> dict[str, Seen]:
-    """Drawings of non-digits, as pictures, and those made of strokes as strokes, too."""
-    drawings = negative_drawings(digits, seed=seed)
-    strokes = (drawing.strokes for drawing in drawings if drawing.strokes is not None)
+def confidences_of(models: dict[str, Recognizer], digits: np.ndarray, seed: int) -> dict[str, Confidences]:
+    """Of all digits, and of drawings of non-digits: as pictures, and those made of strokes as strokes, too."""
+    negatives = negative_drawings(digits, seed=seed)
+    strokes = [drawing.strokes for drawing in negatives if drawing.strokes is not None]
+    real = asked(models, Recognizer.picture, on_paper(digits))
+    forms = {
+        "pictures": asked(models, Recognizer.picture, (drawing.picture for drawing in negatives)),
+        "strokes": asked(models, lambda model, each: model.strokes(each, PEN), strokes),
+    }
     return {
-        "pictures": Seen.of(prepare_ink(drawing.ink) for drawing in drawings),
-        "strokes": Seen.of(prepare_strokes(each, PEN) for each in strokes),
+        path: Confidences(real[path][1], {form: found[path][1] for form, found in forms.items()}) for path in models
     }
 
 
-def confidences_of(model: Model, digits: Seen, negatives: dict[str, Seen]) -> Confidences:
-    by_form = {form: seen.confidence(model) for form, seen in negatives.items()}
-    return Confidences(digits.confidence(model), by_form)
-
-
-def rejection_table(path: str, confidences: Confidences) -> str:
+def rejection_table(path: str, default: float, confidences: Confidences) -> str:
     """Thresholds down."""
     headings = [f"accepted of {len(confidence)} {form}" for form, confidence in confidences.negatives.items()]
     rows = [[f"threshold of {path}", "false alarms, %", *headings]]
     calibrated = confidences.calibrated(MAX_FALSE_ALARMS)
-    for threshold in sorted({*THRESHOLDS, calibrated}):
-        notes = {MIN_CONFIDENCE: " default", calibrated: " calibrated"}
+    for threshold in sorted({default, *THRESHOLDS, calibrated}):
+        notes = {default: " default", calibrated: " calibrated"}
         counts = map(str, confidences.accepted(threshold).values())
         alarms = f"{100 * confidences.false_alarms(threshold):.2f}"
         rows.append([f"{threshold:.3f}{notes.get(threshold, '')}", alarms, *counts])
     return aligned(rows)
 
 
-def rejection_json(confidences: Confidences) -> dict[str, object]:
+def rejection_json(default: float, confidences: Confidences) -> dict[str, object]:
     calibrated = confidences.calibrated(MAX_FALSE_ALARMS)
     rows = [
         {"threshold": t, "false_alarms": confidences.false_alarms(t), "accepted": confidences.accepted(t)}
-        for t in sorted({*THRESHOLDS, calibrated})
+        for t in sorted({default, *THRESHOLDS, calibrated})
     ]
     negatives = {form: len(confidence) for form, confidence in confidences.negatives.items()}
     return {"negatives": negatives, "calibrated_threshold": calibrated, "thresholds": rows}
@@ -183,9 +207,7 @@ def rejection_json(confidences: Confidences) -> dict[str, object]:
 def aligned(rows: list[list[str]]) -> str:
     """The first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
-    )
+    lines = ("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows)
     return "\n".join(lines)
 
 

@@ -27,19 +27,19 @@ from PIL import Image
 from common.errors import InputError, os_reason, run_tool
 from common.idx import IMAGES_MAGIC, LABELS_MAGIC
 from common.options import OptionParser, number
+from common.pictures import read_grey
 from common.preparation import FILE, Kind, Preparation
 from common.writing import replacing
-from drawing.picture_ink import ink_of, read_grey
-from drawing.preparation import SIDE, prepare_ink, prepare_whole
-from drawing.screen import RejectReason
+from recognizer.native import Verdict, prepare_picture
 
+SIDE = 28  # pixels of an image's side, of digits always
 PICTURES = "--preparation pictures"
 MAX_SEVERAL = 0.01  # share of pictures that may show several drawings where each is to be a single one
 MAX_CLASSES = 256  # a label is a byte
 LARGEST_SIZE = 1024
 
 Labelled = list[tuple[int, Path]]  # pictures with their labels
-Reasons = Counter[RejectReason]
+Verdicts = Counter[Verdict]
 
 
 def main() -> None:
@@ -50,15 +50,15 @@ def main() -> None:
     preparation = Preparation(kind, single=kind is Kind.DRAWINGS, invert=options.invert)
     files = {"class-names.txt": "".join(f"{name}\n" for name in classes).encode()}
     train, test = split_pictures(classes, options.test_fraction, options.seed)
-    rejected = Reasons()
+    rejected = Verdicts()
     for split, chosen in (("train", train), ("t10k", test)):
         labels = np.array([label for label, _ in chosen], np.uint8)
-        images, reasons = read_pictures(chosen, preparation, options.size)
-        rejected += reasons
+        images, verdicts = read_pictures(chosen, preparation, options.size)
+        rejected += verdicts
         files[f"{split}-images-idx3-ubyte"] = idx_bytes(IMAGES_MAGIC, images)
         files[f"{split}-labels-idx1-ubyte"] = idx_bytes(LABELS_MAGIC, labels)
     count = len(train) + len(test)
-    if rejected[RejectReason.NOT_ONE_DRAWING] > MAX_SEVERAL * count:
+    if rejected[Verdict.NOT_ONE_DRAWING] > MAX_SEVERAL * count:
         preparation = replace(preparation, single=False)
     files[FILE] = f"{preparation.json}\n".encode()
     write_files(options.output, files, options.gzip)
@@ -67,7 +67,7 @@ def main() -> None:
         f" of {options.size} x {options.size} pixels"
     )
     print(description(preparation, options))
-    if kind is Kind.DIGITS and (strange := count - rejected[RejectReason.NONE]):
+    if kind is Kind.DIGITS and (strange := count - rejected[Verdict.RECOGNIZED]):
         print(f"{strange} do not look like a single digit; for other drawings: --preparation drawings")
     print(f"next: tools/run.sh mnist_cnn --data-dir {shlex.quote(str(options.output))}")
 
@@ -167,9 +167,7 @@ def find_pictures(folder: Path) -> list[Path]:
     return pictures
 
 
-def split_pictures(
-    classes: dict[str, list[Path]], test_fraction: float, seed: int
-) -> tuple[Labelled, Labelled]:
+def split_pictures(classes: dict[str, list[Path]], test_fraction: float, seed: int) -> tuple[Labelled, Labelled]:
     """Training and test pictures, each in a random order, so that the first n of a file are of all classes.
 
     Of each class the same share is for testing, but at least one picture, and at least one for training.
@@ -185,21 +183,17 @@ def split_pictures(
     return [train[i] for i in rng.permutation(len(train))], [test[i] for i in rng.permutation(len(test))]
 
 
-def read_pictures(pictures: Labelled, preparation: Preparation, size: int) -> tuple[np.ndarray, Reasons]:
+def read_pictures(pictures: Labelled, preparation: Preparation, size: int) -> tuple[np.ndarray, Verdicts]:
     """Pictures as the network gets them, uint8 (count, size, size), 0 paper .. 255 ink, and how often each
-    reason to reject one occurs. Raises InputError."""
-    images, reasons = [], Reasons()
+    verdict occurs. Raises InputError."""
+    images, verdicts = [], Verdicts()
     for _, path in pictures:
-        grey = read_grey(path)
-        if preparation.kind is Kind.PICTURES:
-            picture, reject = prepare_whole(grey, (size, size), preparation.invert)
-        else:
-            picture, reject = prepare_ink(ink_of(grey / 255), preparation, size)
-        if reject is RejectReason.NOTHING_DRAWN:
+        image, verdict = prepare_picture(read_grey(path), preparation, (size, size))
+        if verdict is Verdict.NOTHING_DRAWN:
             raise InputError(path, "an empty picture", "a drawing")
-        reasons[reject] += 1
-        images.append(np.rint(picture * 255).astype(np.uint8))
-    return np.stack(images), reasons
+        verdicts[verdict] += 1
+        images.append(image)
+    return np.stack(images), verdicts
 
 
 def description(preparation: Preparation, options: argparse.Namespace) -> str:

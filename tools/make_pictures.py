@@ -28,13 +28,18 @@ from common.errors import InputError, os_reason, run_tool
 from common.options import ROOT, OptionParser
 from common.training_log import PROGRAMS, read_log
 from common.writing import replacing
-from drawing.preparation import Stroke
+from drawing.painting import Stroke
 from drawing.ten_digits import digit_strokes
-from evaluation.figures import draw_calibration, draw_confusion, draw_curves, draw_inside
+from evaluation.figures import (
+    draw_calibration,
+    draw_confusion,
+    draw_curves,
+    draw_inside,
+)
 from figures.comparison import draw_comparison
 from figures.run_groups import LOGS, group_runs, require_logs
 from figures.style import LIGHT, save_figure
-from models import load_digit_model
+from recognizer.native import load_recognizer
 from recognizer.session import Session
 from recognizer.window import RecognizerWindow, open_root
 from report import make_report
@@ -99,10 +104,10 @@ def parse_options() -> argparse.Namespace:
 
 def recognizer_picture(options: argparse.Namespace, output: Path) -> None:
     """Draws a digit in the recognizer's window, and saves a picture of the window."""
-    network = load_digit_model(options.model)
+    recognizer = load_recognizer(options.model)
     with display(virtual=True) as screen:
         root = open_root()
-        window = RecognizerWindow(root, Session({options.model: network}), samples=Path())
+        window = RecognizerWindow(root, Session({options.model: recognizer}), samples=Path())
         root.update()  # a window that is not on the screen yet has no mouse
         side = window.canvas.side
         draw_with_mouse(

@@ -28,12 +28,16 @@ END
 }
 
 # A new build/ is without the tests, which would need more packages; one that has them keeps them.
+build_target() {
+  need_packages "${cxx_packages[@]}"
+  configured "$root/build" || configure "$root/build" -DCMAKE_BUILD_TYPE=Release -DNN_BUILD_TESTS=OFF
+  build "$root/build" --target "$1"
+}
+
 run_program() {
   local name=$1
   shift
-  need_packages "${cxx_packages[@]}"
-  configured "$root/build" || configure "$root/build" -DCMAKE_BUILD_TYPE=Release -DNN_BUILD_TESTS=OFF
-  build "$root/build" --target "$name"
+  build_target "$name"
   exec "$root/build/$name" "$@"
 }
 
@@ -42,6 +46,8 @@ run_tool() {
   shift
   need_packages "${python_packages[@]}"
   [[ $name != web ]] || need_packages "${web_packages[@]}"
+  # Those that recognise do it as the programs do: by the library, through ctypes.
+  ! grep -q '^ *from recognizer\.' "$root/tools/$name.py" || build_target nn_recognizer
   local requirements=(requirements.txt)
   [[ $name != export_onnx ]] || requirements+=(tools/requirements-export.txt)
   [[ $name != handwriting_benchmark ]] || requirements+=(tools/requirements-handwriting.txt)

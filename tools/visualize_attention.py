@@ -20,15 +20,21 @@ from matplotlib.figure import Figure
 from common.errors import InputError, ModelError, run_tool
 from common.idx import find, read_images
 from common.options import OptionParser, number
+from common.pictures import read_grey
+from common.preparation import Kind
 from common.writing import keep_inputs
-from drawing.picture_ink import read_grey
-from drawing.screen import RejectReason
 from figures.attention import draw_map
 from figures.style import LIGHT, as_letters, frame_picture, picture_path, save_figure
 from models import Model, load_model, probabilities
-from models.attention_maps import AttentionMaps, attention_layers, attention_maps, patch_grid
+from models.attention_maps import (
+    AttentionMaps,
+    attention_layers,
+    attention_maps,
+    patch_grid,
+)
 from models.images import check_size
-from recognizer.recognition import prepare_picture
+from models.model import DIGIT_SIZE
+from recognizer.native import Verdict, prepare_picture
 
 IMAGES = 3  # that are shown if none is given
 QUERIES = 3
@@ -82,8 +88,7 @@ def parse_options() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="R,C",
-        help="a patch to look from: row and column from 0, can be given again"
-        f" (default: the {QUERIES} most decided)",
+        help=f"a patch to look from: row and column from 0, can be given again (default: the {QUERIES} most decided)",
     )
     add("--head", type=int, metavar="N", help="one head only, from 0 (default: all)")
     add(
@@ -148,10 +153,11 @@ def read_picture(name: str, model: Model) -> np.ndarray:
         picture, what = images[index] / 255, "an image"
         picture = picture.T if model.transposed else picture
     else:
-        picture, reject = prepare_picture(model, read_grey(Path(name)))
-        if reject is RejectReason.NOTHING_DRAWN:
+        size = DIGIT_SIZE if model.preparation.kind is Kind.DIGITS else model.picture_size
+        pixels, verdict = prepare_picture(read_grey(Path(name)), model.preparation, size)
+        if verdict is Verdict.NOTHING_DRAWN:
             raise InputError(name, "an empty picture", "a drawing")
-        what = "a picture, prepared,"
+        picture, what = pixels / 255, "a picture, prepared,"
     check_size(model, name, picture.shape, what)
     return picture
 

@@ -33,6 +33,8 @@ from models.layers import (
     Sigmoid,
     Tanh,
 )
+from models.tensor_files import safetensors_bytes
+from recognizer.native import Recognizer
 
 # Together they have every layer, on every kind of shape that it takes, with each of its options.
 BLOCK = (
@@ -93,6 +95,11 @@ def constant_model(probs: Sequence[float], names: list[str] | None = None) -> Mo
     weight, bias = np.zeros((784, len(probs)), np.float32), np.log(probs).astype(np.float32)
     tensors = {"dense1.weight": weight, "dense1.bias": bias}
     return replace(network, tensors=tensors, metadata={"class_names": json.dumps(names)} if names else {})
+
+
+def recognizer_of(model: Model, name: str = "model") -> Recognizer:
+    """The recognizer of a model, as if it had been read from a file."""
+    return Recognizer(name, safetensors_bytes(model))
 
 
 def random_images(network: Model, count: int, seed: int = 2) -> np.ndarray:

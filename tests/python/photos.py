@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from drawing.preparation import paint
+from drawing.painting import paint
 from drawing.ten_digits import digit_strokes
 
 ROWS, COLUMNS = 480, 640
@@ -51,8 +51,6 @@ def photo_of(digit: int, kind: str, rng: np.random.Generator) -> np.ndarray:
         paint(ink, stroke, pen)
     photo = light * page(kind, rng) * (1 - 0.75 * ink)
     add_desk(photo, kind, rng)
-    blurred = Image.fromarray(np.rint(255 * photo.clip(0, 1)).astype(np.uint8)).filter(
-        ImageFilter.GaussianBlur(1.2)
-    )
+    blurred = Image.fromarray(np.rint(255 * photo.clip(0, 1)).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.2))
     grainy = np.asarray(blurred) + rng.normal(0, 3, photo.shape)
     return np.rint(grainy.clip(0, 255)).astype(np.uint8)

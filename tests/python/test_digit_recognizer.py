@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from common.idx import find, read_images
+from common.pictures import read_grey
 from conftest import Run
-from models import load_model
-from recognizer.recognition import describe_picture
+from recognizer.native import load_recognizer
 from support import DATA, error_line, run_tool, write_mlp
 
 PROGRAM = "digit_recognizer"
@@ -55,7 +55,7 @@ def test_pictures_that_are_rejected_or_not_sure(runs: dict[str, Run], tmp_path: 
 
 def test_modes_of_pictures(tmp_path: Path) -> None:
     """A stroke on paper: grey, colours, 16 bits, transparent, black and white. The ink is the same."""
-    model = load_model(write_mlp(tmp_path / "model.bin"))
+    model = load_recognizer(write_mlp(tmp_path / "model.bin"))
     grey = np.full((60, 40), 255, np.uint8)
     grey[10:50, 15:22] = 0
     opacity = Image.fromarray(np.dstack([np.zeros((60, 40, 3), np.uint8), 255 - grey]), "RGBA")
@@ -64,7 +64,7 @@ def test_modes_of_pictures(tmp_path: Path) -> None:
     said = set()
     for picture in pictures:
         picture.save(tmp_path / "picture.png")
-        said.add(describe_picture(model, tmp_path / "picture.png"))
+        said.add(model.picture(read_grey(tmp_path / "picture.png")).describe())
     assert len(said) == 1
 
 
@@ -104,16 +104,14 @@ def test_bad_pictures(kind: str, tmp_path: Path) -> None:
 
 def test_missing_model(tmp_path: Path) -> None:
     said = error_line(run_tool(PROGRAM, cwd=tmp_path), PROGRAM)
-    assert said == (
-        "mnist_model.bin: no such file, expected a trained model; make it with: tools/run.sh mnist_mlp"
-    )
+    assert said == ("mnist_model.bin: no such file, expected a trained model; make it with: tools/run.sh mnist_mlp")
 
 
 def test_model_of_another_kind(tmp_path: Path) -> None:
     write_mlp(tmp_path / "xor.bin", 2, 4, 2)
     said = error_line(run_tool(PROGRAM, "--model", "xor.bin", cwd=tmp_path), PROGRAM)
     assert said == (
-        "xor.bin: a network for 2 pixels,"
+        "xor.bin: found a network for 2 pixels,"
         " expected one for 28 x 28 pixels, or one that says how its pictures were prepared"
     )
 

@@ -1,10 +1,12 @@
-"""What the hand draws, as strokes."""
+"""What the hand draws, as strokes, and how it is painted."""
 
 import math
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
+from drawing.painting import paint
 from drawing.strokes import STEP, Content, Drawing
 
 
@@ -95,12 +97,23 @@ def test_clearing_an_empty_canvas_is_no_step() -> None:
 
 
 def test_a_stroke_takes_the_place_of_a_picture() -> None:
-    drawing, ink = drawn(1), np.ones((2, 3))
-    drawing.put(Content([], ink))
-    assert drawing.strokes == [] and drawing.content.ink is ink
+    drawing, picture = drawn(1), np.ones((2, 3), np.uint8)
+    drawing.put(Content([], picture))
+    assert drawing.strokes == [] and drawing.content.picture is picture
     drawing.press(2, 2)
-    assert firsts(drawing) == [2] and drawing.content.ink is None
+    assert firsts(drawing) == [2] and drawing.content.picture is None
     drawing.undo()
-    assert drawing.content.ink is ink
+    assert drawing.content.picture is picture
     drawing.undo()
-    assert firsts(drawing) == [1] and drawing.content.ink is None
+    assert firsts(drawing) == [1] and drawing.content.picture is None
+
+
+def test_paint_is_anti_aliased_and_stays_in_the_picture() -> None:
+    ink = np.zeros((9, 9))
+    paint(ink, [(4.5, 4.5)], 3)
+    assert ink[4, 4] == ink[4, 3] == 1  # at most 1 = radius - 0.5 from the middle
+    assert ink[3, 3] == pytest.approx(2 - 2**0.5) and ink[4, 2] == 0
+    assert np.array_equal(ink, ink.T) and np.array_equal(ink, ink[::-1])
+    paint(ink, [(-50, -50), (-40, 3), (100, 100)], 3)
+    paint(ink, [], 3)
+    assert ink.min() >= 0 and ink.max() == 1

@@ -1,23 +1,29 @@
 """tools/drawn_benchmark.py: the distortions, the figures, and what it says of bad input."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from common.idx import read_dataset
+from common.preparation import Preparation
 from conftest import Run
-from drawing.picture_ink import ink_of
-from drawing.preparation import Prepared, prepare_ink
-from drawing.screen import RejectReason
-from drawing.strokes import CANVAS_SIDE
-from drawn_benchmark import AVERAGE, drawn_again, interval, scores_of
-from models import load_model
-from networks import constant_model
+from drawing.strokes import CANVAS_SIDE, PEN
+from drawn_benchmark import (
+    AVERAGE,
+    interval,
+    load_digit_recognizer,
+    on_paper,
+    scores_of,
+)
+from models import save_model
+from networks import constant_model, recognizer_of
+from recognizer.native import prepare_picture
 from robustness.negatives import negative_drawings
 from robustness.redrawn import CANVAS, FAMILIES, LARGE_CANVAS, ZOOM, Family, redrawn
-from robustness.rejection import Confidences, Seen
+from robustness.rejection import Confidences, likeliest
 from support import DATA, error_line, run_tool, write_idx, write_mlp
 
 COUNT = 40
@@ -91,9 +97,10 @@ def test_pen_has_its_width(width: float) -> None:
 
 
 def test_undistorted_digits_are_prepared_as_they_were(digits: np.ndarray) -> None:
-    plain = np.stack([prepare_ink(digit / 255).picture for digit in digits])
-    pictures = redrawn(digits, Family(), np.random.default_rng(1))
-    again = np.stack([prepare_ink(ink_of(picture / 255)).picture for picture in pictures])
+    def prepared(pictures: Iterable[np.ndarray]) -> np.ndarray:
+        return np.stack([prepare_picture(each, Preparation(), (28, 28))[0] / 255 for each in pictures])
+
+    plain, again = prepared(on_paper(digits)), prepared(redrawn(digits, Family(), np.random.default_rng(1)))
     assert np.abs(again - plain).mean() < 0.03  # enlarging blurs; from another digit it is
     assert np.abs(again - np.roll(plain, 1, axis=0)).mean() > 0.1
 
@@ -105,12 +112,12 @@ def test_same_seed_same_drawings(digits: np.ndarray) -> None:
 
 
 def test_scores_count_what_does_not_look_like_a_digit_as_wrong(digits: np.ndarray) -> None:
-    always_three = constant_model([0.7 if digit == 3 else 0.3 / 9 for digit in range(10)])
-    seen = Seen(np.zeros((4, 28, 28)), np.array([True, True, False, True]))
-    scores = scores_of(always_three, dict.fromkeys(["as they are", *FAMILIES], seen), np.array([3, 4, 3, 3]))
-    for values in scores.values():
-        np.testing.assert_array_equal(values, [1, 0, 0, 1])
-    assert AVERAGE in scores
+    always_three = recognizer_of(constant_model([0.34 if digit == 3 else 0.66 / 9 for digit in range(10)]))
+    images = np.stack([*digits[:3], np.full((28, 28), 255, np.uint8)])  # the last is a blot
+    scores = scores_of({"three": always_three}, images, np.array([3, 4, 3, 3]), seed=1)["three"]
+    np.testing.assert_array_equal(scores["as they are"], [1, 0, 1, 0])  # not sure is right
+    assert list(scores) == ["as they are", *FAMILIES, AVERAGE]
+    np.testing.assert_allclose(scores[AVERAGE], np.mean([scores[name] for name in FAMILIES], axis=0))
 
 
 def test_interval() -> None:
@@ -119,12 +126,13 @@ def test_interval() -> None:
     assert half == pytest.approx(1.96 * np.sqrt(0.75 * 0.25 / 4), rel=1e-4)
 
 
-def test_seen() -> None:
-    model = constant_model([0.1] * 10)
-    pictures = np.random.default_rng(1).random((2, 28, 28))
-    seen = Seen.of([Prepared(pictures[0], RejectReason.NONE), Prepared(pictures[1], RejectReason.TOO_SMALL)])
-    sure, not_asked = seen.confidence(model)
-    assert 0.1 <= sure <= 1 and not_asked == -1
+def test_the_likeliest_digit_counts_sure_or_not() -> None:
+    one = [[(140, 40), (140, 240)]]
+    probs = [0.1, 0.25, *[0.65 / 8] * 8]
+    assert likeliest(recognizer_of(constant_model(probs)).strokes(one, PEN)) == (1, pytest.approx(0.25))
+    assert likeliest(recognizer_of(constant_model(probs)).strokes([[(9, 9)]], PEN)) == (-1, -1)
+    outlier = constant_model([*[0.04] * 10, 0.6], [*"0123456789", "none of these"])
+    assert likeliest(recognizer_of(outlier).strokes(one, PEN)) == (-1, -1)
 
 
 def test_confidences() -> None:
@@ -148,8 +156,10 @@ def test_tool_prints_tables_and_writes_json(folder: Path, runs: dict[str, Run]) 
     assert report["digits"] == COUNT and list(report["models"]) == list(map(str, models))
     images, labels = read_dataset(folder, "t10k")
     chosen = np.random.default_rng(1).permutation(COUNT)
+    recognizers = {path: load_digit_recognizer(Path(path)) for path in report["models"]}
+    expected = scores_of(recognizers, images[chosen], labels[chosen], seed=1)
     for path, of_model in report["models"].items():
-        scores = scores_of(load_model(Path(path)), drawn_again(images[chosen], seed=1), labels[chosen])
+        scores = expected[path]
         assert {name: values.mean() for name, values in scores.items()} == {
             name: cell["mean"] for name, cell in of_model["accuracy"].items()
         }
@@ -186,14 +196,14 @@ def test_errors_are_one_line(folder: Path) -> None:
     def said(*args: object, status: int = 1) -> str:
         return error_line(run_tool("drawn_benchmark", *args, cwd=folder), "drawn_benchmark", status)
 
+    save_model(folder / "three.safetensors", constant_model([0.5, 0.3, 0.2]))
+    assert said("three.safetensors") == (
+        "three.safetensors: a network of 3 classes for digits, expected one of 10 classes for digits"
+    )
     assert said("no.bin", "--data-dir", folder).startswith("no.bin: no such file, expected a trained model")
     assert said(mlp, "--data-dir", "nowhere").startswith("nowhere: no such folder, expected ")
-    assert said(mlp, "--limit", "0", status=2).startswith(
-        "--limit: found '0', expected a whole number from 1"
-    )
-    assert said(mlp, "--seed", "-1", status=2).startswith(
-        "--seed: found '-1', expected a whole number from 0"
-    )
+    assert said(mlp, "--limit", "0", status=2).startswith("--limit: found '0', expected a whole number from 1")
+    assert said(mlp, "--seed", "-1", status=2).startswith("--seed: found '-1', expected a whole number from 0")
     for path in (mlp, folder / "t10k-labels-idx1-ubyte"):
         found = said(mlp, "--data-dir", folder, "--json", path)
         assert found == f"{path}: is read, too, and would be lost, expected another file to write to"

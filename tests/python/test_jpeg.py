@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from common.pictures import read_grey
 from conftest import Run
-from drawing.picture_ink import read_grey
-from drawing.preparation import paint
+from drawing.painting import paint
 from drawing.ten_digits import digit_strokes
 from models import Model, probabilities, save_model
 from models.old_networks import mlp

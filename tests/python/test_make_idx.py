@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from common.idx import read_dataset, read_images, read_labels
-from drawing.preparation import paint
+from drawing.painting import paint
 from drawing.ten_digits import digit_strokes
 from support import DATA, error_line, run_tool
 
@@ -233,8 +233,7 @@ def test_bad_folders(pictures: Path, tmp_path: Path) -> None:
     assert refusal(pictures) == f"{pictures / 'ape'}: 1 picture, {expected}"
     (pictures / "ape").rename(pictures / "a\nb")
     assert refusal(pictures) == (
-        f"{pictures}: a sub-folder 'a\\nb', expected a name without control characters"
-        " and without spaces around it"
+        f"{pictures}: a sub-folder 'a\\nb', expected a name without control characters and without spaces around it"
     )
 
 
@@ -259,10 +258,7 @@ def test_an_old_file_would_be_found_first(pictures: Path) -> None:
     old = make(pictures, *PICTURES) / "train-images-idx3-ubyte"
     before = old.read_bytes()
     result = run_tool(PROGRAM, pictures, old.parent, *PICTURES, "--gzip", "--seed", 1, cwd=pictures)
-    assert (
-        error_line(result, PROGRAM)
-        == f"{old}: is there beside the new {old.name}.gz, expected only one of them"
-    )
+    assert error_line(result, PROGRAM) == f"{old}: is there beside the new {old.name}.gz, expected only one of them"
     assert old.read_bytes() == before and len(list(old.parent.iterdir())) == 6
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.idx import read_dataset
+from common.pictures import read_grey
 from common.preparation import Kind
-from drawing.picture_ink import read_grey
 from models import load_model, probabilities
-from recognizer.recognition import describe_picture, prepare_picture
+from recognizer.native import load_recognizer
 from shapes import CLASSES, draw_picture, save_shapes
-from support import BUILD, error_line, run_program, run_tool
+from support import error_line, run_program, run_tool
 
 COUNT = 210  # pictures, as many as somebody draws in an hour
 
@@ -55,36 +56,47 @@ def test_two_shapes_are_not_a_single_drawing(folder: Path) -> None:
     names = ["two0.png", "two1.png", "two2.png", "blank.png"]
     said = predict(folder, *names).stdout.splitlines()
     assert said == [f"{name}: not a single drawing" for name in names[:3]] + ["blank.png: nothing drawn"]
-    model = load_model(folder / "mnist_cnn_model.safetensors")
-    assert said == [describe_picture(model, folder / name).removeprefix(f"{folder}/") for name in names]
+    model = load_recognizer(folder / "mnist_cnn_model.safetensors")
+    assert said == [f"{name}: {model.picture(read_grey(folder / name)).describe()}" for name in names]
 
 
 def test_the_model_knows_its_classes_and_its_pictures(folder: Path) -> None:
     model = load_model(folder / "mnist_cnn_model.safetensors")
     assert model.class_names == list(CLASSES) and model.preparation.kind is Kind.DRAWINGS
-    done = run_program(
-        "mnist_cnn", "evaluate", "mnist_cnn_model.safetensors", "--data-dir", "data", cwd=folder
-    )
+    done = run_program("mnist_cnn", "evaluate", "mnist_cnn_model.safetensors", "--data-dir", "data", cwd=folder)
     assert done.returncode == 0 and "triangle" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "options", [("--size", "64"), ("--preparation", "pictures", "--invert", "--size", "40")]
-)
+@pytest.mark.parametrize("options", [("--size", "64"), ("--preparation", "pictures", "--invert", "--size", "40")])
 def test_other_pictures_are_prepared_as_make_idx_did(options: tuple[str, ...], folder: Path) -> None:
     name = "-".join(options).strip("-")
     assert run_tool("make_idx", "shapes", name, *options, cwd=folder).returncode == 0
     model_path = folder / f"{name}.safetensors"
     trained = run_program("mnist_mlp", "--data-dir", name, "--epochs", 2, "--output", model_path, cwd=folder)
     assert trained.returncode == 0
-    model, picture = load_model(model_path), folder / "shapes" / "square" / "square003.png"
-    prepared = prepare_picture(model, read_grey(picture))
-    probs = probabilities(model, np.rint(255 * prepared.picture) / 255)[0]
-    (line,) = run_program(
-        "mnist_mlp", "predict", model_path, picture, "--json", cwd=folder
-    ).stdout.splitlines()
+    picture = folder / "shapes" / "square" / "square003.png"
+    seen = load_recognizer(model_path).picture(read_grey(picture)).picture
+    images = [image for part in ("train", "t10k") for image in read_dataset(folder / name, part)[0]]
+    assert any(np.array_equal(seen, image) for image in images)
+    probs = probabilities(load_model(model_path), seen / 255)[0]
+    (line,) = run_program("mnist_mlp", "predict", model_path, picture, "--json", cwd=folder).stdout.splitlines()
     for found in json.loads(line)["top"]:
-        assert found["confidence"] == pytest.approx(probs[found["class"]], abs=2e-3)
+        assert found["confidence"] == pytest.approx(probs[found["class"]], abs=1e-4)
+
+
+def test_evaluate_notes_images_that_were_prepared_otherwise(folder: Path, tmp_path: Path) -> None:
+    for path in (folder / "data").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    model = folder / "mnist_cnn_model.safetensors"
+    (tmp_path / "preparation.json").write_text('{"preparation": "digits"}')
+    done = run_program("mnist_cnn", "evaluate", model, "--data-dir", tmp_path, cwd=folder)
+    assert done.returncode == 0 and "triangle" in done.stdout
+    assert done.stderr == (
+        f'mnist_cnn: note: {tmp_path}: its images were prepared as {{"preparation":"digits"}},'
+        f' those of {model} as {{"preparation":"drawings","single":true}}\n'
+    )
+    done = run_program("mnist_cnn", "evaluate", model, "--data-dir", "data", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_bin_cannot_say_it(folder: Path) -> None:

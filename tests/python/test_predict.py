@@ -10,15 +10,22 @@ import pytest
 from PIL import Image
 
 from common.idx import read_dataset
+from common.pictures import read_grey
+from common.preparation import Preparation
 from conftest import Run
-from drawing.picture_ink import read_ink
-from drawing.preparation import prepare_ink
 from models import Model, load_model, probabilities, save_model
 from models.old_networks import cnn, mlp
 from networks import random_model
-from recognizer.confidence import MIN_CONFIDENCE
-from recognizer.recognition import describe_picture
-from support import BUILD, DATA, MNIST_PROGRAMS, error_line, run_program, write_idx, write_mlp
+from recognizer.native import load_recognizer, prepare_picture
+from support import (
+    BUILD,
+    DATA,
+    MNIST_PROGRAMS,
+    error_line,
+    run_program,
+    write_idx,
+    write_mlp,
+)
 
 TEN_IMAGES = next(DATA.glob("t10k-images*"))
 
@@ -86,8 +93,8 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], pictures: Path) -> Non
     found = objects(predict("mnist_mlp", runs[made_by].model, *names, "--json", cwd=pictures))
     model = load_model(runs[made_by].model)
     for name, result in zip(names, found, strict=True):
-        picture = prepare_ink(read_ink(pictures / name)).picture
-        probs = probabilities(model, np.round(255 * picture) / 255)[0]
+        picture, _ = prepare_picture(read_grey(pictures / name), Preparation(), (28, 28))
+        probs = probabilities(model, picture / 255)[0]
         assert result["picture"] == name
         first = result["top"][0]
         classes = [candidate["class"] for candidate in result["top"]]
@@ -95,7 +102,7 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], pictures: Path) -> Non
         np.testing.assert_allclose(probs[classes], np.sort(probs)[:-4:-1], atol=1e-4)
         for candidate in result["top"]:
             assert candidate["confidence"] == pytest.approx(probs[candidate["class"]], abs=1e-4)
-        if first["confidence"] >= MIN_CONFIDENCE:
+        if first["confidence"] >= 0.4:
             assert result["verdict"] == "digit" and result["class"] == first["class"]
             assert result["confidence"] == first["confidence"]
         else:
@@ -103,12 +110,11 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], pictures: Path) -> Non
 
 
 def test_says_what_the_python_tool_says(runs: dict[str, Run], pictures: Path) -> None:
-    model = load_model(runs["mnist_mlp"].model)
+    model = load_recognizer(runs["mnist_mlp"].model)
     names = ["grey8.png", "blank.png", "speck.png", "two.png"]
     done = predict("mnist_mlp", runs["mnist_mlp"].model, *names, cwd=pictures)
-    said = [describe_picture(model, pictures / name).replace(f"{pictures}/", "") for name in names]
-    assert done.stdout.splitlines()[1:] == said[1:]
-    assert done.stdout.split(" (")[0] == said[0].split(" (")[0]
+    said = [f"{name}: {model.picture(read_grey(pictures / name)).describe()}" for name in names]
+    assert done.stdout.splitlines() == said
 
 
 def test_non_digits(runs: dict[str, Run], pictures: Path) -> None:
@@ -145,9 +151,7 @@ def test_many_pictures(runs: dict[str, Run], digits: tuple[np.ndarray, np.ndarra
     assert np.mean([r["class"] == y for r, y in zip(found, digits[1], strict=False)]) > 0.85
 
 
-def test_images_of_idx_files(
-    runs: dict[str, Run], digits: tuple[np.ndarray, np.ndarray], tmp_path: Path
-) -> None:
+def test_images_of_idx_files(runs: dict[str, Run], digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     """Packed and plain, as they are."""
     plain = write_idx(tmp_path / "plain", digits[0][:20])
     model = load_model(runs["mnist_mlp"].model)
@@ -169,9 +173,7 @@ def test_standard_input(runs: dict[str, Run], pictures: Path) -> None:
         assert said == "standard input: has no signature of PNG or JPEG, expected a PNG or JPEG picture"
 
 
-def test_bad_pictures_are_named_and_the_rest_done(
-    runs: dict[str, Run], pictures: Path, tmp_path: Path
-) -> None:
+def test_bad_pictures_are_named_and_the_rest_done(runs: dict[str, Run], pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "damaged.png").write_bytes((pictures / "rgb.png").read_bytes()[:200])
     (tmp_path / "text.png").write_text("not a picture")
     (tmp_path / "folder.png").mkdir()
@@ -196,8 +198,8 @@ def test_show(runs: dict[str, Run], pictures: Path) -> None:
     assert len(lines) == 2 * 31 and lines[1] == lines[30] == f"+{'-' * 56}+"
     assert all(len(line) == 58 and line[0] == line[-1] == "|" for line in lines[2:30])
     inked = np.array([[c != " " for c in line[1:-1:2]] for line in lines[2:30]])
-    picture = prepare_ink(read_ink(pictures / "grey8.png")).picture
-    assert (inked == (np.round(255 * picture) * 10 // 256 > 0)).all()
+    picture, _ = prepare_picture(read_grey(pictures / "grey8.png"), Preparation(), (28, 28))
+    assert (inked == (picture.astype(int) * 10 // 256 > 0)).all()
     assert all(line == f"|{' ' * 56}|" for line in lines[33:61])
 
 
@@ -247,9 +249,7 @@ def test_class_names(runs: dict[str, Run], pictures: Path, tmp_path: Path) -> No
         save_model(tmp_path / f"{name}.safetensors", replace(model, metadata={"class_names": names}))
     assert ": seven (" in predict("mnist_cnn", "good.safetensors", args[1], cwd=tmp_path).stdout
     said = error_line(predict("mnist_cnn", "bad.safetensors", args[1], cwd=tmp_path), "mnist_cnn")
-    assert said == (
-        'bad.safetensors: its metadata "class_names" is something else, expected a JSON list of 10 names'
-    )
+    assert said == ('bad.safetensors: its metadata "class_names" is something else, expected a JSON list of 10 names')
     (tmp_path / "few.txt").write_text("a\nb\n")
     said = error_line(predict("mnist_cnn", *args, "--class-names", "few.txt", cwd=tmp_path), "mnist_cnn")
     assert said == "few.txt: 2 names, expected 10, one for each class"
@@ -291,5 +291,5 @@ def test_help(program: str, build: Path, tmp_path: Path) -> None:
     text = run_program(program, "--help", cwd=tmp_path).stdout
     assert all(f"\n  {command}  " in text for command in ("predict", "evaluate", "augment"))
     text = run_program(program, "predict", "--help", cwd=tmp_path).stdout
-    for said in ("MODEL", "IMAGE", f"--threshold X={MIN_CONFIDENCE}", "from 0 to 1", "--json", "--show", "--raw"):
+    for said in ("MODEL", "IMAGE", f"--threshold X={0.4}", "from 0 to 1", "--json", "--show", "--raw"):
         assert said in text

@@ -10,15 +10,11 @@ from PIL import Image
 from common.errors import InputError, ModelError
 from common.idx import find, read_images
 from conftest import Run
-from drawing.preparation import Prepared, prepare_strokes
-from drawing.screen import RejectReason
 from drawing.strokes import PEN, Content
 from drawing.ten_digits import digit_strokes
-from models import Model, load_model, save_model
-from models.attention_maps import attention_maps
-from models.old_networks import attention_pool
-from networks import constant_model, random_model
-from recognizer.recognition import recognise
+from models import Model, save_model
+from networks import constant_model, recognizer_of
+from recognizer.native import Recognizer, load_recognizer
 from recognizer.samples import EXPECTED, read_drawing, save_sample
 from recognizer.session import Session, models_in
 from support import run_tool, write_mlp
@@ -27,8 +23,9 @@ ONE = [[(140.0, 40.0), (138.0, 240.0)]]
 GARMENTS = ["T-shirt/top", "..", "Bag", "a", "b", "c", "d", "e", "f", "g"]
 
 
-def session_of(*models: Model, threshold: float = 0.4) -> Session:
-    return Session({Path(f"{i}.bin"): model for i, model in enumerate(models)}, threshold)
+def session_of(*models: Model | Recognizer, threshold: float | None = None) -> Session:
+    recognizers = (model if isinstance(model, Recognizer) else recognizer_of(model) for model in models)
+    return Session({Path(f"{i}.bin"): recognizer for i, recognizer in enumerate(recognizers)}, threshold)
 
 
 SURE = constant_model([0.001, 0.9, 0.05, 0.02, 0.014, 0.01, 0.002, 0.001, 0.001, 0.001])
@@ -36,42 +33,38 @@ UNSURE = constant_model([0.19, 0.08, 0.08, 0.30, 0.25, 0.02, 0.02, 0.02, 0.02, 0
 
 
 def test_predictions_in_words() -> None:
-    one = prepare_strokes(ONE, PEN)
-    sure, unsure = recognise(SURE, one), recognise(UNSURE, one)
+    sure, unsure = (recognizer_of(model).strokes(ONE, PEN) for model in (SURE, UNSURE))
     assert (sure.label, sure.prediction) == (1, "1")
     assert sure.describe() == "1 (90.0 %), then 2 (5.0 %), 3 (2.0 %)"
     assert (unsure.label, unsure.prediction) == (None, "not sure")
     assert unsure.describe() == "not sure: 3 (30.0 %), 4 (25.0 %), 0 (19.0 %)"
-    assert recognise(UNSURE, one, threshold=0.29).label == 3
+
+
+def test_the_threshold_holds_for_all_models(tmp_path: Path) -> None:
+    session = session_of(UNSURE, threshold=0.29)
+    session.drawing.put(Content(ONE))
+    assert session.question().recognitions()[0].label == 3
+    save_model(tmp_path / "new.safetensors", UNSURE)
+    session.open_model(tmp_path / "new.safetensors")
+    assert session.question().recognitions()[0].label == 3
 
 
 def test_equal_probabilities_come_in_the_order_of_the_classes() -> None:
-    names = [name for name, _ in recognise(constant_model([0.1] * 10), prepare_strokes(ONE)).likeliest(10)]
-    assert names == [str(digit) for digit in range(10)]
+    found = recognizer_of(constant_model([0.1] * 10)).strokes(ONE, PEN)
+    assert [name for name, _ in found.likeliest(10)] == [str(digit) for digit in range(10)]
 
 
-@pytest.mark.parametrize("reject", [reason for reason in RejectReason if reason is not RejectReason.NONE])
-def test_a_network_is_not_asked_about_non_digits(reject: RejectReason) -> None:
-    recognition = recognise(SURE, Prepared(np.zeros((28, 28)), reject))
-    assert recognition.describe() == recognition.prediction == reject.value
-    assert recognition.label is None and recognition.probabilities is None and recognition.likeliest(3) == []
+def test_a_network_is_not_asked_about_non_digits() -> None:
+    blot = [[(140, 40), (140, 240)], [(60, 40), (60, 240)]]
+    for strokes, said in (([], "nothing drawn"), ([[(5, 5)]], "too small"), (blot, "not a single digit")):
+        found = recognizer_of(SURE).strokes(strokes, PEN)
+        assert found.describe() == found.prediction == said
+        assert found.label is None and found.probabilities is None and found.likeliest(3) == []
 
 
 def test_names_of_classes() -> None:
     probs = [0.9, *[0.1 / 9] * 9]
-    assert recognise(constant_model(probs, GARMENTS), prepare_strokes(ONE)).prediction == "T-shirt/top"
-
-
-def test_attention_is_the_model_s_own() -> None:
-    model = random_model(attention_pool((28, 28), 7, 6, 5, 10, heads=2))
-    one = prepare_strokes(ONE, PEN)
-    looked_at = recognise(model, one).attention()
-    weights = attention_maps(model, one.picture).weights  # (heads, query, patch)
-    by_hand = 16 * np.mean([weights[head, query, 6] for head in range(2) for query in range(16)])
-    assert looked_at.shape == (4, 4) and looked_at.mean() == pytest.approx(1)
-    assert looked_at[1, 2] == pytest.approx(by_hand)
-    assert recognise(model, Prepared(one.picture, RejectReason.NOTHING_DRAWN)).attention() is None
-    assert recognise(SURE, one).attention() is None
+    assert recognizer_of(constant_model(probs, GARMENTS)).strokes(ONE, PEN).prediction == "T-shirt/top"
 
 
 def test_session_asks_one_model_or_two() -> None:
@@ -134,13 +127,13 @@ def test_open_a_picture(runs: dict[str, Run], tmp_path: Path) -> None:
     grey = np.full((200, 100), 230, np.uint8)
     grey[40:160, 45:55] = 30
     Image.fromarray(grey).save(tmp_path / "one.png")
-    session = session_of(load_model(runs["mnist_cnn"].model))
+    session = session_of(load_recognizer(runs["mnist_cnn"].model))
     session.open_drawing(tmp_path / "one.png")
     (recognition,) = session.question().recognitions()
     assert session.drawing.strokes == [] and recognition.prediction == "1"
     with pytest.raises(InputError, match="no such file"):
         session.open_drawing(tmp_path / "none.png")
-    assert session.drawing.content.ink is not None
+    assert session.drawing.content.picture is not None
 
 
 def test_a_sample_is_what_the_network_sees_and_what_the_hand_did(tmp_path: Path) -> None:
@@ -150,7 +143,7 @@ def test_a_sample_is_what_the_network_sees_and_what_the_hand_did(tmp_path: Path)
     assert path.parent == tmp_path / "samples" / "5"
     assert json.loads(path.with_suffix(".json").read_text())["label"] == "5"
     with Image.open(path) as picture:
-        seen = np.rint(session.question().recognitions()[0].picture * 255)
+        seen = session.question().recognitions()[0].picture
         np.testing.assert_array_equal(np.asarray(picture), seen)
     reader = session_of(SURE)
     reader.open_drawing(path.with_suffix(".json"))
@@ -159,13 +152,14 @@ def test_a_sample_is_what_the_network_sees_and_what_the_hand_did(tmp_path: Path)
 
 
 def test_samples_become_a_data_set(tmp_path: Path) -> None:
-    pictures = [prepare_strokes(digit_strokes(digit, 60, 40, 180)).picture for digit in (1, 1, 8, 8)]
+    recognizer = recognizer_of(SURE)
+    pictures = [recognizer.strokes(digit_strokes(digit, 60, 40, 180), PEN).picture for digit in (1, 1, 8, 8)]
     for label, picture in zip("1188", pictures, strict=True):
         save_sample(tmp_path / "drawings", label, picture, [])
     result = run_tool("make_idx", "drawings", "data", "--test-fraction", "0.5", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     images = read_images(find(tmp_path / "data", "train-images", 3))
-    one, eight = (np.rint(picture * 255) for picture in pictures[1:3])
+    _, one, eight, _ = pictures
     assert any((image == one).all() for image in images) and any((image == eight).all() for image in images)
     assert not list((tmp_path / "drawings").glob("*/*.json"))
 
@@ -186,7 +180,7 @@ def test_nothing_is_no_sample(tmp_path: Path) -> None:
 def test_a_sample_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "samples").write_text("a file in the way")
     with pytest.raises(InputError, match=r"samples/7/.*: cannot be written \(not a directory\), expected "):
-        save_sample(tmp_path / "samples", "7", np.zeros((28, 28)), [])
+        save_sample(tmp_path / "samples", "7", np.zeros((28, 28), np.uint8), [])
 
 
 def test_another_size_of_canvas(tmp_path: Path) -> None:

@@ -15,15 +15,15 @@ from PIL import Image
 
 import digit_recognizer
 from conftest import Run
-from drawing.preparation import Stroke
+from drawing.painting import Stroke
 from drawing.strokes import CANVAS_SIDE, PEN
 from drawing.ten_digits import digit_strokes
 from make_pictures import draw_with_mouse
-from models import Model, load_model
-from networks import constant_model
+from networks import constant_model, recognizer_of
 from recognizer.look import ACCENT, CARD, FAINT, TEXT
-from recognizer.recognition import Recognition, recognise
-from recognizer.session import Session
+from recognizer.native import Recognizer, load_recognizer
+from recognizer.recognition import Recognition
+from recognizer.session import Session, recognise
 from recognizer.window import DELAY, RecognizerWindow, open_root
 from support import write_mlp
 
@@ -43,7 +43,7 @@ def open_window(display: str, tmp_path: Path) -> Iterator[Opener]:
     """Opens windows, and closes them after the test."""
     roots = []
 
-    def open_one(models: dict[Path, Model], zoom: float | None = 1) -> RecognizerWindow:
+    def open_one(models: dict[Path, Recognizer], zoom: float | None = 1) -> RecognizerWindow:
         roots.append(open_root())
         window = RecognizerWindow(roots[-1], Session(models), tmp_path / "samples", zoom)
         window.root.geometry("+0+0")
@@ -58,13 +58,13 @@ def open_window(display: str, tmp_path: Path) -> Iterator[Opener]:
 
 
 @pytest.fixture(scope="session")
-def models(runs: dict[str, Run]) -> dict[Path, Model]:
+def models(runs: dict[str, Run]) -> dict[Path, Recognizer]:
     """One of each kind, after an epoch, by a short name."""
-    return {Path(program): load_model(run.model) for program, run in runs.items()}
+    return {Path(program): load_recognizer(run.model) for program, run in runs.items()}
 
 
 @pytest.fixture
-def window(open_window: Opener, models: dict[Path, Model]) -> RecognizerWindow:
+def window(open_window: Opener, models: dict[Path, Recognizer]) -> RecognizerWindow:
     return open_window({path: models[path] for path in map(Path, ("mnist_cnn", "mnist_attention_pool"))})
 
 
@@ -92,7 +92,7 @@ def texts(canvas: tk.Canvas) -> list[str]:
 
 def test_recognises_drawn_digits(open_window: Opener, drawing_model: Path) -> None:
     """Each digit in three sizes and places; at least 27 of the 30 are right."""
-    window = open_window({drawing_model: load_model(drawing_model)})
+    window = open_window({drawing_model: load_recognizer(drawing_model)})
     wrong = []
     for place in PLACES:
         for digit in range(10):
@@ -130,7 +130,7 @@ def test_nothing_too_small_not_a_digit_not_sure(window: RecognizerWindow) -> Non
 
 def test_not_sure(open_window: Opener, tmp_path: Path) -> None:
     """A network without a preference."""
-    window = open_window({Path("even"): load_model(write_mlp(tmp_path / "even.bin"))})
+    window = open_window({Path("even"): load_recognizer(write_mlp(tmp_path / "even.bin"))})
     draw(window, digit_strokes(3, *PLACES[0]))
     assert predictions(window) == ["not sure"]
     assert window.panels[0].top_three["text"] == "0  10.0 %     1  10.0 %     2  10.0 %"
@@ -147,9 +147,7 @@ def test_predicts_while_the_mouse_moves(window: RecognizerWindow) -> None:
     assert predictions(window) == ["nothing drawn"]
 
 
-def test_drawing_does_not_wait_for_the_network(
-    window: RecognizerWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_drawing_does_not_wait_for_the_network(window: RecognizerWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that takes its time: the mouse goes on, and the last question is answered."""
 
     drawn = threading.Event()
@@ -243,12 +241,13 @@ def test_attention_overlay(window: RecognizerWindow) -> None:
     assert str(window.attention_button["state"]) == "disabled"
     press(window, "<m>")
     assert str(window.attention_button["state"]) == "normal"
-    looked_at = window.recognitions[0].attention()
-    row, column = np.unravel_index(looked_at.argmax(), looked_at.shape)
-    zoom = panel.preview.width() // 28
-    place = (int(column) * 4 * zoom, int(row) * 4 * zoom)
-    before = panel.preview.get(*place)
+    assert window.recognitions[0].attention is None
+    zoom, places = panel.preview.width() // 28, [(column, row) for row in range(7) for column in range(7)]
+    colours = {place: panel.preview.get(*(4 * zoom * i for i in place)) for place in places}
     press(window, "<a>")
+    looked_at = window.recognitions[0].attention
+    row, column = np.unravel_index(looked_at.argmax(), looked_at.shape)
+    place, before = (int(column) * 4 * zoom, int(row) * 4 * zoom), colours[(column, row)]
     after = panel.preview.get(*place)
     assert after != before and after[0] > after[2]  # orange
     press(window, "<a>")
@@ -331,7 +330,7 @@ def test_a_model_of_other_classes(open_window: Opener) -> None:
     """Their names are shown, and a class that is not there cannot be saved."""
     metadata = {"preparation": '{"preparation":"drawings","single":true}'}
     model = constant_model([0.7, 0.2, 0.1], ["circle", "square", "triangle"])
-    window = open_window({Path("shapes"): replace(model, metadata={**model.metadata, **metadata})})
+    window = open_window({Path("shapes"): recognizer_of(replace(model, metadata={**model.metadata, **metadata}))})
     draw(window, digit_strokes(0, *PLACES[0]))
     assert predictions(window) == ["circle"]
     assert texts(window.panels[0].bars)[::2] == ["circle", "square", "triangle"]
@@ -364,7 +363,7 @@ def test_any_size_of_window(size: tuple[int, int] | str, window: RecognizerWindo
     np.testing.assert_allclose(window.recognitions[0].probabilities, before, atol=0.05)
 
 
-def test_any_resolution(open_window: Opener, models: dict[Path, Model]) -> None:
+def test_any_resolution(open_window: Opener, models: dict[Path, Recognizer]) -> None:
     """Everything is twice as large on a screen with twice the pixels."""
     small, large = (open_window(models, zoom) for zoom in (0.75, 1.5))
     assert large.canvas.frame.winfo_reqwidth() == 2 * small.canvas.frame.winfo_reqwidth()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from drawing.thinning import distance_to, line_ends, thinned
+from robustness.thinning import distance_to, thinned
 
 
 def drawing(*rows: str) -> np.ndarray:
@@ -48,12 +48,6 @@ RING_LINES = drawing(
 def test_strokes_become_their_skeleton() -> None:
     np.testing.assert_array_equal(thinned(LETTER), LETTER_LINES)
     np.testing.assert_array_equal(thinned(RING), RING_LINES)  # up to the picture's edge, and still closed
-
-
-def test_line_ends() -> None:
-    dot = drawing("...", ".#.", "...")
-    assert [line_ends(lines) for lines in (LETTER_LINES, RING_LINES, dot)] == [3, 0, 1]
-    np.testing.assert_array_equal(line_ends(np.stack([dot, np.zeros_like(dot)])), [1, 0])
 
 
 def test_many_at_once_are_as_one_at_a_time() -> None:

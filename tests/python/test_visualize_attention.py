@@ -14,17 +14,24 @@ from PIL import Image
 
 from common.errors import InputError
 from common.idx import read_dataset
+from common.pictures import read_grey
+from common.preparation import Preparation
 from conftest import Run
-from drawing.picture_ink import read_ink
-from drawing.preparation import prepare_ink
 from figures.attention import draw_map
 from models import Model, load_model, save_model
 from models.attention_maps import AttentionMaps, attention_layers, attention_maps
 from models.layers import Attention, Conv, Dense, LayerNorm, Mean, Patches, Residual
 from models.old_networks import attention_pool
 from networks import OTHER_NETWORKS, random_model
+from recognizer.native import prepare_picture
 from support import DATA, error_line, run_tool, small_mnist, write_mlp
-from visualize_attention import check_places, draw_attention, load_attention_model, read_picture, show
+from visualize_attention import (
+    check_places,
+    draw_attention,
+    load_attention_model,
+    read_picture,
+    show,
+)
 
 PROGRAM = "visualize_attention"
 TWO_HEADS = attention_pool((28, 28), 7, 8, 6, 10, heads=2, position="learned")
@@ -173,7 +180,7 @@ def test_the_picture_replaces_nothing_that_is_read(folder: Path) -> None:
 def test_heads_queries_and_pictures(folder: Path) -> None:
     """A drawn picture is prepared; fewer heads and more queries change the picture's size."""
     draw_one(folder / "one.png")
-    prepared = prepare_ink(read_ink(folder / "one.png")).picture
+    prepared = prepare_picture(read_grey(folder / "one.png"), Preparation(), (28, 28))[0] / 255
     np.testing.assert_array_equal(read_picture(str(folder / "one.png"), TWO_HEADS), prepared)
     sizes = []
     for options in ([], ["--head", 1], ["--head", 1, "--query", "0,0", "--query", "3,3", "--query", "1,2"]):
@@ -235,9 +242,7 @@ def test_errors_are_one_line(folder: Path) -> None:
 
     found = said("two.safetensors", "--query", "here", status=2)
     assert found == "--query: found 'here', expected a row and a column, such as 3,2 (see --help)"
-    assert said("two.safetensors", "--data-dir", "none").startswith(
-        "none: no such folder, expected t10k-images"
-    )
+    assert said("two.safetensors", "--data-dir", "none").startswith("none: no such folder, expected t10k-images")
     assert said("two.safetensors", "--output", "data/t10k-images.idx3-ubyte/a.png").startswith("data/t10k")
     assert not list(folder.glob("*maps*"))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native_recognizer import NativeRecognizer
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -19,12 +18,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
-from support import BUILD, MNIST_PROGRAMS, TOOLS, error_line, run_tool
 
 from common.idx import read_dataset
-from drawing.preparation import Stroke
+from drawing.painting import Stroke
 from drawing.strokes import CANVAS_SIDE, PEN
 from drawing.ten_digits import digit_strokes
+from recognizer.native import Recognizer
+from support import MNIST_PROGRAMS, TOOLS, error_line, run_tool
 from web.assembling import script
 from web.embedded import embed
 
@@ -125,7 +125,7 @@ def coarse(digit: int, **place: float) -> list[Stroke]:
 
 
 def test_drawn_digits_are_recognised_as_by_the_native_library(opened, models):
-    native = {name: NativeRecognizer(BUILD / "libnn_recognizer.so", b, name) for name, b in models.items()}
+    native = {name: Recognizer(name, data) for name, data in models.items()}
     largest, right = 0.0, 0
     for digit in range(10):
         for left, top, height in ((90, 60, 150), (30, 30, 200), (120, 120, 90)):
@@ -135,7 +135,8 @@ def test_drawn_digits_are_recognised_as_by_the_native_library(opened, models):
             assert len(strokes) == len(digit_strokes(digit))
             assert opened.find_element(By.ID, "error").text == ""
             for recognition in found:
-                _, p = native[recognition["name"]].strokes(strokes, PEN)
+                places = [[(x, y) for x, y, _ in stroke] for stroke in strokes]
+                p = native[recognition["name"]].strokes(places, PEN).probabilities
                 assert (recognition["probabilities"] is None) == (p is None)
                 if p is not None:
                     largest = max(largest, np.abs(p - recognition["probabilities"]).max())

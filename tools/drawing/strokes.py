@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from drawing.preparation import Point, Stroke
+from drawing.painting import Point, Stroke
 
 CANVAS_SIDE = 280  # units of the canvas's side, whatever its size on the screen: the unit of all points
 PEN = 20  # units of the pen's width
@@ -16,8 +16,7 @@ class Content(NamedTuple):
     """What is on the canvas: strokes, or a picture in their place."""
 
     strokes: list[list[Point]]
-    ink: np.ndarray | None = None  # (height, width) in [0, 1]
-    grey: np.ndarray | None = None  # the picture as it was, uint8 (height, width)
+    picture: np.ndarray | None = None  # uint8 (height, width), 0 black
 
 
 class Drawing:
@@ -65,7 +64,7 @@ class Drawing:
 
     def clear(self) -> None:
         """An empty canvas."""
-        if self.strokes or self.content.ink is not None:
+        if self.strokes or self.content.picture is not None:
             self.put(Content([]))
 
     def put(self, content: Content) -> None:

@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise
 
-from drawing.preparation import Point, Stroke
+from drawing.painting import Point, Stroke
 
 
 def digit_strokes(digit: int, left: float = 0, top: float = 0, height: float = 1) -> list[Stroke]:
@@ -11,9 +11,7 @@ def digit_strokes(digit: int, left: float = 0, top: float = 0, height: float = 1
     return [[(left + x * height, top + y * height) for x, y in stroke] for stroke in _SHAPES[digit]()]
 
 
-def _arc(
-    x: float, y: float, rx: float, ry: float, start: float, stop: float, points: int = 24
-) -> list[Point]:
+def _arc(x: float, y: float, rx: float, ry: float, start: float, stop: float, points: int = 24) -> list[Point]:
     """Part of an ellipse around (x, y); degrees, 0 to the right, 90 down."""
     angles = (math.radians(start + (stop - start) * i / points) for i in range(points + 1))
     return [(x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles]

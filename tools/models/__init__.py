@@ -1,6 +1,6 @@
 """The trained networks in numpy: how they run, where attention looks, their files, images that fit them."""
 
-from models.files import load_digit_model, load_model, load_picture_model, save_model
+from models.files import load_digit_model, load_model, save_model
 from models.layers import softmax
 from models.limits import NetworkError
 from models.model import Model, logits, probabilities
@@ -11,7 +11,6 @@ __all__ = [
     "NetworkError",
     "load_digit_model",
     "load_model",
-    "load_picture_model",
     "logits",
     "network_json",
     "probabilities",

@@ -12,7 +12,12 @@ from common.writing import replacing
 from models.bin_files import bin_bytes, read_bin
 from models.limits import NetworkError
 from models.model import DIGIT_SIZE, DIGITS, Model
-from models.tensor_files import looks_like_safetensors, npz_bytes, read_safetensors, safetensors_bytes
+from models.tensor_files import (
+    looks_like_safetensors,
+    npz_bytes,
+    read_safetensors,
+    safetensors_bytes,
+)
 
 DEFAULT_PATHS = {
     "mnist_model.bin": "mnist_mlp",
@@ -24,18 +29,6 @@ WRITERS: dict[str, Callable[[Path, Model], bytes]] = {
     ".bin": bin_bytes,
     ".npz": lambda _, model: npz_bytes(model),
 }
-
-
-def load_picture_model(path: Path) -> Model:
-    """Reads a model for pictures that can be prepared for it: digits of 28x28, or others. Raises ModelError."""
-    model = load_model(path)
-    kind, (rows, columns) = model.preparation.kind, model.picture_size
-    if kind is Kind.DIGITS and not model.takes(DIGIT_SIZE):
-        expected = "one for {} x {} pixels, or one that says how its pictures were prepared".format(*DIGIT_SIZE)
-        raise ModelError(path, f"a network for {model.pixels}", expected)
-    if not model.takes((rows, columns)) or (kind is Kind.DRAWINGS and rows != columns):
-        raise ModelError(path, f"a network for {kind} of {model.pixels}", "a square")
-    return model
 
 
 def load_digit_model(path: Path) -> Model:
@@ -55,7 +48,7 @@ def load_model(path: Path) -> Model:
         with path.open("rb") as file:
             model = read_safetensors(path) if looks_like_safetensors(file.read(9)) else read_bin(path, file)
     except FileNotFoundError as error:
-        expected = f"a trained model; make it with: {_training_command(path)}"
+        expected = f"a trained model; make it with: {training_command(path)}"
         raise ModelError(path, "no such file", expected) from error
     except OSError as error:
         raise ModelError(path, os_reason(error), "a model file") from error
@@ -73,7 +66,7 @@ def save_model(path: Path, model: Model) -> None:
         temporary.write_bytes(data)
 
 
-def _training_command(path: Path) -> str:
+def training_command(path: Path) -> str:
     """The command that writes `path`: with its own program if the name is a default one, mnist_mlp if not."""
     same_name = (default for default in DEFAULT_PATHS if path.stem == Path(default).stem)
     default = next(same_name, "mnist_model.bin")
@@ -85,7 +78,5 @@ def _float32(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         values = values.astype(np.float32)
     if bad := np.count_nonzero(~np.isfinite(values)):
-        raise ModelError(
-            path, f"{bad} of the {values.size} values of {name} are not finite", "finite numbers"
-        )
+        raise ModelError(path, f"{bad} of the {values.size} values of {name} are not finite", "finite numbers")
     return values

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from drawing.preparation import Stroke, paint
+from drawing.painting import Stroke, paint
 from drawing.strokes import CANVAS_SIDE, PEN, Drawing
 from recognizer.look import CARD, LINE, PAGE, PALE, TEXT, Look, ppm, shaded
 
@@ -22,9 +22,7 @@ class Canvas:
         self.side = look.px(SIDE)  # pixels
         self.ink = np.zeros((self.side, self.side))  # what is shown
         self.frame = tk.Frame(parent, background=PAGE, width=self.side, height=self.side)
-        self.widget = tk.Canvas(
-            self.frame, background=CARD, highlightthickness=0, borderwidth=0, cursor="pencil"
-        )
+        self.widget = tk.Canvas(self.frame, background=CARD, highlightthickness=0, borderwidth=0, cursor="pencil")
         self.photo = tk.PhotoImage(master=parent, width=self.side, height=self.side)
         self.widget.create_image(0, 0, image=self.photo, anchor="nw")
         self._hint = self.widget.create_text(0, 0, fill=PALE, font=look.font(18))
@@ -41,7 +39,7 @@ class Canvas:
     def repaint(self) -> None:
         """Shows the whole drawing, from scratch."""
         self.ink = np.zeros((self.side, self.side))
-        strokes, picture, _ = self._drawing.content
+        strokes, picture = self._drawing.content
         if picture is not None:
             self._paste(picture)
         for stroke in strokes:
@@ -97,6 +95,6 @@ class Canvas:
         height, width = picture.shape
         factor = self.side / max(height, width)
         size = max(round(width * factor), 1), max(round(height * factor), 1)
-        large = Image.fromarray(picture.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+        large = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)
         left, top = (self.side - size[0]) // 2, (self.side - size[1]) // 2
-        self.ink[top : top + size[1], left : left + size[0]] = np.clip(np.asarray(large), 0, 1)
+        self.ink[top : top + size[1], left : left + size[0]] = 1 - np.asarray(large) / 255

@@ -6,7 +6,20 @@ from textwrap import shorten
 from tkinter import font as tkfont
 from tkinter import ttk
 
-from recognizer.look import ACCENT, CARD, FAINT, FONT, PAGE, PALE, TEXT, TRACK, Look, overlaid, ppm, shaded
+from recognizer.look import (
+    ACCENT,
+    CARD,
+    FAINT,
+    FONT,
+    PAGE,
+    PALE,
+    TEXT,
+    TRACK,
+    Look,
+    overlaid,
+    ppm,
+    shaded,
+)
 from recognizer.recognition import Recognition
 
 WIDTH, HEAD, BARS = 270, 140, 220  # pixels, at first
@@ -52,8 +65,8 @@ class Panel:
         self.models.configure(values=names)
         self.models.current(chosen)
 
-    def show(self, recognition: Recognition, with_attention: bool) -> None:
-        """The prediction of the model."""
+    def show(self, recognition: Recognition) -> None:
+        """The prediction of the model, with its attention laid over the picture if there is any."""
         self._recognition = recognition
         prediction, beside = recognition.prediction, self._look.px(WIDTH - PREVIEW - 14)
         font = self._look.font(84 if len(prediction) <= 2 else 22, "bold")
@@ -61,11 +74,10 @@ class Panel:
         self.prediction.configure(foreground=FAINT if recognition.label is None else ACCENT)
         top = "     ".join(f"{name}  {100 * p:.1f} %" for name, p in recognition.likeliest(3))
         self.top_three.configure(text=top)
-        self.summary.configure(text=shorten(recognition.model.summary, MAX_SUMMARY, placeholder=" ..."))
-        colours = shaded(recognition.picture, TEXT, CARD)
-        attention = recognition.attention() if with_attention else None
-        if attention is not None:
-            colours = overlaid(colours, attention)
+        self.summary.configure(text=shorten(recognition.network, MAX_SUMMARY, placeholder=" ..."))
+        colours = shaded(recognition.picture / 255, TEXT, CARD)
+        if recognition.attention is not None:
+            colours = overlaid(colours, recognition.attention)
         space, pixels = self._look.px(PREVIEW), max(colours.shape[:2])
         every = -(-pixels // space)  # of a picture that is larger than the space
         data = ppm(colours[::every, ::every], max(1, space // pixels))
@@ -76,8 +88,7 @@ class Panel:
         self.bars.delete("all")
         if self._recognition is None:
             return
-        model, probs = self._recognition.model, self._recognition.probabilities
-        names = model.class_names[: model.known_classes]
+        names, probs = self._recognition.class_names, self._recognition.probabilities
         row = min(self.bars.winfo_height() / len(names), self._look.px(HIGHEST_ROW))
         size = -max(6, min(self._look.px(14), round(0.7 * row)))
         bold = tkfont.Font(root=self.bars, font=(FONT, size, "bold"))

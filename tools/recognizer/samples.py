@@ -1,6 +1,6 @@
 """Drawings kept as labelled samples, for a data set of one's own hand.
 
-A sample is FOLDER/CLASS/TIME.png, the 28x28 picture that a network sees, and, if it was drawn, TIME.json with
+A sample is FOLDER/CLASS/TIME.png, the picture that a network sees, and, if it was drawn, TIME.json with
 what the hand did:
 
     {"label": "7", "size": 280, "strokes": [[[x, y], ...], ...]}
@@ -21,14 +21,14 @@ from PIL import Image
 from common.errors import InputError
 from common.text import parse_json, read_text
 from common.writing import replacing
-from drawing.preparation import Stroke
+from drawing.painting import Stroke
 from drawing.strokes import CANVAS_SIDE, Content
 
 EXPECTED = 'a drawing saved by the recognizer: {"size": ..., "strokes": [[[x, y], ...], ...]}'
 
 
 def save_sample(folder: Path, label: str, picture: np.ndarray, strokes: Sequence[Stroke]) -> Path:
-    """Writes a prepared picture, (28, 28) in [0, 1], and its strokes; returns the picture's path."""
+    """Writes a prepared picture, uint8 (rows, columns), and its strokes; returns the picture's path."""
     place = folder / _folder_name(label)
     path = place / f"{datetime.now():%Y%m%d-%H%M%S-%f}.png"
     if strokes:
@@ -36,7 +36,7 @@ def save_sample(folder: Path, label: str, picture: np.ndarray, strokes: Sequence
         with replacing(path.with_suffix(".json")) as temporary:
             temporary.write_text(json.dumps({"label": label, "size": CANVAS_SIDE, "strokes": points}) + "\n")
     with replacing(path) as temporary:
-        Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(temporary, format="PNG")
+        Image.fromarray(picture).save(temporary, format="PNG")
     return path
 
 

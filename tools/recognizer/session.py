@@ -3,17 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from common.errors import InputError, ModelError
-from common.preparation import Kind
-from drawing.picture_ink import ink_of, read_grey
-from drawing.preparation import Prepared, paint, prepare_strokes, prepare_whole
-from drawing.screen import RejectReason
-from drawing.strokes import CANVAS_SIDE, PEN, Content, Drawing
-from models import Model, load_picture_model
-from recognizer.confidence import MIN_CONFIDENCE
-from recognizer.recognition import Recognition, prepare_picture, recognise
+from common.pictures import read_grey
+from drawing.strokes import PEN, Content, Drawing
+from recognizer.native import Recognizer, Verdict, load_recognizer
+from recognizer.recognition import Recognition
 from recognizer.samples import read_drawing, save_sample
 
 MODEL_SUFFIXES = (".bin", ".safetensors")
@@ -24,22 +18,25 @@ class Question:
     """A drawing as it is at a moment, and whom to ask. It stays when the drawing goes on: for any thread."""
 
     content: Content
-    models: tuple[Model, ...]
-    threshold: float
+    models: tuple[Recognizer, ...]
+    with_attention: bool
 
     def recognitions(self) -> list[Recognition]:
         """One for each model."""
-        return [recognise(model, prepare(model, self.content), self.threshold) for model in self.models]
+        return [recognise(model, self.content, self.with_attention) for model in self.models]
 
 
 class Session:
     """A drawing, the models that can be chosen, by path, and the one or two that are asked."""
 
-    def __init__(self, models: dict[Path, Model], threshold: float = MIN_CONFIDENCE):
+    def __init__(self, models: dict[Path, Recognizer], threshold: float | None = None):
+        """Below the probability `threshold` a model is not sure; None: as it is."""
         self.drawing = Drawing()
-        self.models = models
-        self.asked = [next(iter(models))]
+        self.models: dict[Path, Recognizer] = {}
         self._threshold = threshold
+        for path, model in models.items():
+            self._add(path, model)
+        self.asked = [next(iter(models))]
 
     def choose(self, place: int, path: Path) -> None:
         """`path`, one of `models`, is asked in the first (0) or second (1) place."""
@@ -53,7 +50,7 @@ class Session:
 
     def open_model(self, path: Path) -> None:
         """Reads a model, again if it was read before, and asks it in the first place. Raises ModelError."""
-        self.models[path] = load_picture_model(path)
+        self._add(path, load_recognizer(path))
         self.choose(0, path)
 
     def open_drawing(self, path: Path) -> None:
@@ -61,46 +58,41 @@ class Session:
         if path.suffix == ".json":
             self.drawing.put(read_drawing(path))
         else:
-            grey = read_grey(path)
-            self.drawing.put(Content([], ink_of(grey / 255), grey))
+            self.drawing.put(Content([], read_grey(path)))
 
     def save_sample(self, folder: Path, label: int) -> Path:
         """Keeps the drawing as a sample of a class of the first model: its path. Raises InputError."""
         model = self.models[self.asked[0]]
-        picture, reject = prepare(model, self.drawing.content)
-        if reject is RejectReason.NOTHING_DRAWN:
-            raise InputError("sample", str(reject), "a drawing")
-        name = model.class_names[label]
-        return save_sample(folder, name, picture, self.drawing.strokes)
+        found = recognise(model, self.drawing.content)
+        if found.verdict == Verdict.NOTHING_DRAWN:
+            raise InputError("sample", found.prediction, "a drawing")
+        return save_sample(folder, model.class_names[label], found.picture, self.drawing.strokes)
 
-    def question(self) -> Question:
+    def question(self, with_attention: bool = False) -> Question:
         """What there is to be recognised now."""
-        strokes, ink, grey = self.drawing.content
-        content = Content([list(stroke) for stroke in strokes], ink, grey)
-        return Question(content, tuple(self.models[path] for path in self.asked), self._threshold)
+        strokes, picture = self.drawing.content
+        content = Content([list(stroke) for stroke in strokes], picture)
+        return Question(content, tuple(self.models[path] for path in self.asked), with_attention)
+
+    def _add(self, path: Path, model: Recognizer) -> None:
+        if self._threshold is not None:
+            model.threshold = self._threshold
+        self.models[path] = model
 
 
-def prepare(model: Model, content: Content) -> Prepared:
-    """What the model is shown. A click with a trembling hand is smaller than the pen, and stays a dot."""
-    strokes, ink, grey = content
-    if grey is not None:
-        return prepare_picture(model, grey, ink)
-    preparation, size = model.preparation, model.picture_size
-    if preparation.kind is not Kind.PICTURES:
-        return prepare_strokes(strokes, PEN, preparation, size[0])
-    canvas = np.zeros((CANVAS_SIDE, CANVAS_SIDE))
-    for stroke in strokes:
-        paint(canvas, stroke, PEN)
-    prepared = prepare_whole(np.rint(255 * canvas).astype(np.uint8), size, invert=False)
-    return prepared if strokes else Prepared(prepared.picture, RejectReason.NOTHING_DRAWN)
+def recognise(model: Recognizer, content: Content, with_attention: bool = False) -> Recognition:
+    """A click with a trembling hand is smaller than the pen, and stays a dot."""
+    if content.picture is not None:
+        return model.picture(content.picture, with_attention)
+    return model.strokes(content.strokes, PEN, with_attention)
 
 
-def models_in(folder: Path) -> dict[Path, Model]:
+def models_in(folder: Path) -> dict[Path, Recognizer]:
     """The models for pictures among a folder's files; what is none is passed over."""
     models = {}
     for path in sorted(path for path in folder.glob("*") if path.suffix in MODEL_SUFFIXES):
         try:
-            models[path] = load_picture_model(path)
+            models[path] = load_recognizer(path)
         except ModelError:
             continue
     return models

@@ -14,13 +14,11 @@ from tkinter import filedialog, ttk
 from typing import NamedTuple
 
 from common.errors import InputError
-from common.preparation import Kind
 from drawing.strokes import PEN
-from models import Model
-from models.attention_maps import attention_layers
 from models.model import DIGITS
 from recognizer.canvas import Canvas
 from recognizer.look import CARD, FAINT, PAGE, TEXT, WARNING, Look
+from recognizer.native import Recognizer
 from recognizer.panel import Panel
 from recognizer.recognition import Recognition
 from recognizer.session import MODEL_SUFFIXES, Session
@@ -93,7 +91,7 @@ class RecognizerWindow:
 
     def save(self, label: int) -> None:
         """Keeps the drawing as a sample of a class of the first model."""
-        if label >= self._first_model.known_classes:
+        if label >= len(self._first_model.class_names):
             self.say(f"the model has no class {label}", warning=True)
             return
         self._try(lambda: self.say(f"saved {self.session.save_sample(self.samples, label)}"))
@@ -104,7 +102,7 @@ class RecognizerWindow:
         self.save(names.index(digit) if digit in names else int(digit))
 
     @property
-    def _first_model(self) -> Model:
+    def _first_model(self) -> Recognizer:
         return self.session.models[self.session.asked[0]]
 
     def open_drawing(self) -> None:
@@ -141,9 +139,7 @@ class RecognizerWindow:
             Command("Ctrl+Y", ("<Control-y>", "<Control-Z>"), "redo", lambda _: self._edit(drawing.redo)),
             Command("Del", ("<Delete>", "<Escape>"), "clear", lambda _: self._edit(drawing.clear)),
             Command("F1", ("<F1>", "<question>"), "all keys", lambda _: self.show_keys()),
-            Command(
-                "0-9", DIGIT_KEYS, "save as a sample", lambda event: self.save_as_digit(event.keysym[-1])
-            ),
+            Command("0-9", DIGIT_KEYS, "save as a sample", lambda event: self.save_as_digit(event.keysym[-1])),
             Command("Ctrl+O", ("<Control-o>",), "open a picture", lambda _: self.open_drawing()),
             Command("Ctrl+L", ("<Control-l>",), "open a model", lambda _: self.open_model()),
             Command("M", ("<m>",), "next model", lambda _: self._next_model()),
@@ -160,7 +156,7 @@ class RecognizerWindow:
                 self.root.bind(event, command.run)
         self.pen.trace_add("write", lambda *_: self._pen_changed())
         self.comparing.trace_add("write", lambda *_: self._compare())
-        self.with_attention.trace_add("write", lambda *_: self._show())
+        self.with_attention.trace_add("write", lambda *_: self._changed())
 
     def _tools(self) -> tk.Frame:
         """The row of buttons."""
@@ -173,8 +169,7 @@ class RecognizerWindow:
             "Model ...": self.open_model,
         }
         self.buttons = {
-            caption: ttk.Button(row, text=caption, command=run, takefocus=False)
-            for caption, run in actions.items()
+            caption: ttk.Button(row, text=caption, command=run, takefocus=False) for caption, run in actions.items()
         }
         save = ttk.Menubutton(row, text="Save as", takefocus=False)
         self.classes = tk.Menu(save, tearoff=False, font=self.look.font(13))
@@ -253,11 +248,11 @@ class RecognizerWindow:
         for panel, path in zip(self.panels, self.session.asked, strict=False):
             panel.offer([str(path) for path in paths], paths.index(path))
         self.classes.delete(0, "end")
-        is_digits = asked[0].preparation.kind is Kind.DIGITS and asked[0].known_classes == DIGITS
+        is_digits = asked[0].preparation == "digits" and len(asked[0].class_names) == DIGITS
         self.canvas.invite("draw a digit" if is_digits else "draw here")
-        for label, name in enumerate(asked[0].class_names[: asked[0].known_classes]):
+        for label, name in enumerate(asked[0].class_names):
             self.classes.add_command(label=name, command=partial(self.save, label))
-        with_attention = any(attention_layers(model) for model in asked)
+        with_attention = any(model.has_attention for model in asked)
         self.attention_button.configure(state="normal" if with_attention else "disabled")
         self._changed()
 
@@ -276,10 +271,10 @@ class RecognizerWindow:
             self._show()
         if self._asked is None and self._stale:
             self._stale = False
-            self._asked = self._thread.submit(self.session.question().recognitions)
+            self._asked = self._thread.submit(self.session.question(self.with_attention.get()).recognitions)
         if self._asked is not None:
             self._timer = self.root.after(DELAY, self._turn)
 
     def _show(self) -> None:
         for panel, recognition in zip(self.panels, self.recognitions, strict=False):
-            panel.show(recognition, self.with_attention.get())
+            panel.show(recognition)

@@ -10,18 +10,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawing.preparation import Point, Stroke, paint
+from drawing.painting import Point, Stroke, paint
 from drawing.strokes import CANVAS_SIDE, PEN
 from drawing.ten_digits import digit_strokes
 
 
 @dataclass(frozen=True)
 class Negative:
-    """One drawing: the picture, and the strokes that made it; None where it was put together from pixels."""
+    """One drawing: its ink, and the strokes that made it; None where it was put together from pixels."""
 
     kind: str
     ink: np.ndarray  # (CANVAS_SIDE, CANVAS_SIDE) in [0, 1]
     strokes: list[Stroke] | None
+
+    @property
+    def picture(self) -> np.ndarray:
+        """Light on dark, uint8, on paper that is a little larger: nothing touches its sides."""
+        return np.pad(np.rint(255 * self.ink).astype(np.uint8), PEN)
 
 
 def negative_drawings(digits: np.ndarray, each: int = 20, seed: int = 1) -> list[Negative]:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from drawing.preparation import SIDE
-from drawing.thinning import distance_to, thinned
+from robustness.thinning import distance_to, thinned
 
+SIDE = 28  # pixels of a digit's picture
 ZOOM = 3
 CANVAS = 2 * SIDE  # holds a digit that is enlarged, turned and shifted
 LARGE_CANVAS = 3 * SIDE

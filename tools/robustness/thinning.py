@@ -1,4 +1,4 @@
-"""The skeleton of strokes, and the distance to it: to screen a drawing, or to draw it with another pen.
+"""The skeleton of strokes, and the distance to it: to draw them with another pen.
 
 Pictures are (..., height, width): one, or many at once. What is outside is paper.
 """
@@ -22,15 +22,6 @@ def thinned(ink: np.ndarray) -> np.ndarray:
             ink &= ~edge
             changed |= bool(edge.any())
     return ink
-
-
-def line_ends(lines: np.ndarray) -> np.ndarray:
-    """bool (..., height, width), a skeleton, -> (...): its pixels with at most one other around them.
-
-    A dot is one end.
-    """
-    count = sum(neighbour.astype(np.int8) for neighbour in _neighbours(lines))
-    return (lines & (count <= 1)).sum(axis=(-2, -1))
 
 
 def distance_to(lines: np.ndarray, limit: int) -> np.ndarray:
