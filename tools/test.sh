@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$root"
 
-test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb postgresql)
+test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb postgresql libopenmpi-dev openmpi-bin)
 [[ $(uname -m) != x86_64 ]] || test_packages+=(qemu-user)  # runs the programs on other processors
 # clang's sanitizers: a part of clang on Ubuntu 22.04, later a package of their own.
 grep -qsxF 'VERSION_ID="22.04"' /etc/os-release || test_packages+=(libclang-rt-dev)

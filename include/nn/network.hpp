@@ -60,6 +60,9 @@ class Network {
 
   const std::vector<std::unique_ptr<Layer>>& layers() const { return chain_.layers(); }
 
+  // A network with the same layers, weights and dropout masks, and with fusions if this one has them.
+  Network clone() const;
+
   // Every parameter once, in the chain's order; `state`: the buffers (running statistics), too. That is the
   // order of a model file.
   std::vector<Tensor*> tensors() const;
@@ -97,6 +100,7 @@ class Network {
 
   Shape input_;
   Chain chain_;
+  bool uses_fusions_ = true;
   std::uint64_t seed_ = 0;           // of dropout's masks
   Floats x_;                         // (B, pixels), for a first stage that takes floats
   Floats dx_;                        // (B, pixels), of backward_to_pixels()

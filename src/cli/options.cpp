@@ -19,6 +19,7 @@
 #include <system_error>
 #include <type_traits>
 
+#include "cli/processes.hpp"
 #include "nn/core/available_cpus.hpp"
 #include "nn/core/error.hpp"
 #include "nn/core/instruction_set.hpp"
@@ -48,7 +49,7 @@ std::string version_text(const std::string& program) {
   }
   return program + " " + kVersion + "\ncompiler: " + compiler + "\ninstruction set: " + instruction_set() +
          " (of " + join(instruction_sets(), ", ") + ")\nOpenBLAS: " + blas +
-         "\npictures: libpng " PNG_LIBPNG_VER_STRING ", " + jpeg_version();
+         "\npictures: libpng " PNG_LIBPNG_VER_STRING ", " + jpeg_version() + "\nMPI: " + mpi_version();
 }
 
 // The lines of --help, which versions of CLI11 would each lay out differently:
@@ -195,17 +196,19 @@ int Options::run(int argc, char** argv, const std::function<int()>& body) {
   } catch (const CLI::Success& help_or_version) {
     return with_output_written(program, app_->exit(help_or_version));
   } catch (const CLI::ExtrasError&) {
-    return complain(program, unexpected(app_->remaining(true).front(), *app_), kWrongUsage);
+    return complain_once(program, unexpected(app_->remaining(true).front(), *app_), kWrongUsage);
   } catch (const CLI::ExcludesError& error) {  // "--hidden excludes --layers"
     std::string said = error.what();
     said.replace(said.find(" excludes "), 10, ": found with ");
-    return complain(program, said + ", expected one of the two", kWrongUsage);
+    return complain_once(program, said + ", expected one of the two", kWrongUsage);
   } catch (const CLI::ParseError& error) {
-    return complain(program, error.what(), kWrongUsage);
+    return complain_once(program, error.what(), kWrongUsage);
+  } catch (const OtherFailed&) {
+    return kFailed;
   } catch (const std::bad_alloc&) {
-    return complain(program, "memory: the system has none left for this", kFailed);
+    return complain_once(program, "memory: the system has none left for this", kFailed);
   } catch (const std::exception& error) {
-    return complain(program, error.what(), kFailed);
+    return complain_once(program, error.what(), kFailed);
   }
 }
 
@@ -295,7 +298,7 @@ void Options::seed(std::uint64_t& seed) {
 }
 
 void Options::threads(std::size_t& threads) {
-  threads = available_cpus();
+  threads = std::max<std::size_t>(1, available_cpus() / processes_here());
   number("--threads", threads, "threads; the result does not depend on it", 1, 256);
 }
 

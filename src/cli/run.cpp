@@ -1,5 +1,7 @@
 #include "cli/run.hpp"
 
+#include <libdeflate.h>
+
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -12,9 +14,12 @@
 
 #include "cli/commands.hpp"
 #include "cli/presets.hpp"
+#include "cli/processes.hpp"
 #include "cli/progress.hpp"
 #include "cli/settings.hpp"
 #include "nn/core/error.hpp"
+#include "nn/core/instruction_set.hpp"
+#include "nn/core/matmul.hpp"
 #include "nn/core/text.hpp"
 #include "nn/data/class_names.hpp"
 #include "nn/data/outliers.hpp"
@@ -42,8 +47,14 @@ struct RunOptions::Settled {
 
 namespace {
 
+constexpr std::size_t kShards = 8;          // of a run with mpirun, unless they are given
 constexpr double kAdamRate = 0.001;         // the learning rate of adam and adamw, unless it is given
 constexpr std::size_t kFewestSteps = 2000;  // of a run on pictures of one's own, which are few
+
+// Whether this process speaks and writes for all: rank 0.
+bool is_first() {
+  return !started_by_mpirun() || processes().rank() == 0;
+}
 
 // As std::printf, unless --quiet.
 template <class... Args>
@@ -181,6 +192,16 @@ void settle(Options& app, RunOptions& o) {
     const std::size_t epochs = (kFewestSteps + steps - 1) / std::max<std::size_t>(steps, 1);
     apply_settings(app, {{"epochs", std::max(o.training.epochs, epochs)}}, "--data-dir");
   }
+  if (started_by_mpirun() && o.training.shards == 0) apply_settings(app, {{"shards", kShards}}, "mpirun");
+  const std::size_t count = started_by_mpirun() ? processes().count() : 1;
+  if (o.training.shards > 0 && o.training.shards < count) {
+    wrong_usage("--shards", "found " + std::to_string(o.training.shards) + ", expected at least " +
+                                std::to_string(count) + ", the number of processes");
+  }
+  if (o.training.shards > o.training.batch_size) {
+    wrong_usage("--shards", "found " + std::to_string(o.training.shards) +
+                                ", expected at most --batch-size, " + std::to_string(o.training.batch_size));
+  }
   s.is_default_output = !output_given && o.output == app.default_of("--output");
   s.settings = settings_of(app);
   s.settings["seed"] = o.seed;
@@ -207,6 +228,11 @@ void settle(Options& app, RunOptions& o) {
     o.log = (std::filesystem::path("logs") / std::filesystem::path(o.output).stem()).string() + ".txt";
   }
   o.settled = settled;
+  if (!is_first()) {
+    o.quiet = true;
+    o.log = o.log_json = o.checkpoint_dir = o.save_config = "";
+    return;
+  }
   if (o.show_network || o.save_config == "-") {
     o.quiet = true;
     return;
@@ -282,6 +308,23 @@ void resume(const RunOptions& o, Network& network, const RunData& data, Training
       state.batch);
 }
 
+// What is the same in all processes that train one network: where a run begins, and what decides a sum's
+// bits.
+std::string facts(const RunOptions& o, const Network& network, const RunData& data) {
+  Settings settings = Settings::object();
+  for (const auto& [name, value] : o.settled->settings.items()) {
+    if (affects_weights(name)) settings[name] = value;
+  }
+  std::uint32_t weights = 0;
+  for (const Tensor* t : network.state()) {
+    weights = libdeflate_crc32(weights, t->value.data(), t->value.size() * sizeof(float));
+  }
+  const BlasInfo blas = blas_info();
+  return "instruction set " + instruction_set() + "\nOpenBLAS " + blas.version + " for " + blas.core +
+         "\noptions " + json_text(settings) + "\ntraining images with checksum " +
+         std::to_string(crc32(data.train)) + "\nweights with checksum " + std::to_string(weights) + "\n";
+}
+
 // That of --layers, or else of the program's own layers, with random weights.
 Network untrained_network(const RunOptions& o, const std::string& layers, const RunData& data,
                           SimpleRng& rng) {
@@ -341,6 +384,12 @@ void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>
              "passes over the training images; by default at least 2000 steps for data that make_idx made", 1,
              1'000'000);
   app.number("--batch-size", o.training.batch_size, "images per step", 1, 65'536);
+  app.number(
+      "--shards", o.training.shards,
+      "parts of each batch whose gradients are summed in a fixed order, so that any number of processes "
+      "gives the same bits; 0 for whole batches, " +
+          std::to_string(kShards) + " by default with mpirun",
+      0, 65'536);
   app.number("--lr", o.training.learning_rate,
              "learning rate, " + number_text(kAdamRate) + " by default with adam and adamw", 1e-12, 1e6);
   app.number("--label-smoothing", o.training.label_smoothing,
@@ -459,7 +508,7 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
         data.preparation ? " and how to prepare pictures" : "");
   }
   check_savable(network, output);
-  check_files(o, output);
+  if (is_first()) check_files(o, output);
   say_what_is_replaced(o, output);
 
   const Split split = split_of(o, data.train);
@@ -472,6 +521,7 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
                              {"settings", o.settled->settings}});
   }
   resume(o, network, data, run.state);
+  if (started_by_mpirun()) meet(facts(o, network, data));
   std::optional<CheckpointFolder> checkpoints;
   if (!o.checkpoint_dir.empty()) {
     checkpoints.emplace(o.checkpoint_dir, o.checkpoint_keep, o.settled->resumed.has_value());
@@ -503,7 +553,8 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
 
   const Stopwatch watch;
   try {
-    run.outcome = train(network, training, o.training, run.state, team, observer);
+    run.outcome = train(network, training, o.training, run.state, team, observer,
+                        started_by_mpirun() ? processes() : this_process());
     progress.close_line();
     if (run.outcome == Outcome::interrupted) {
       if (checkpoints) save(checkpoints->latest());
@@ -531,6 +582,7 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
 int test_and_save(const RunOptions& o, Network& network, const RunData& data, Trained run, ThreadTeam& team) {
   const bool is_interrupted = run.outcome == Outcome::interrupted,
              diverged = run.outcome == Outcome::diverged;
+  if (!is_first()) return is_interrupted ? kInterrupted : diverged ? kFailed : kDone;
   if (diverged && run.state.log.empty()) {
     throw Error("training",
                 "the loss is NaN or infinite in epoch 1, expected it to fall; a smaller --lr helps");

@@ -87,6 +87,7 @@ std::size_t Network::parameters() const {
 }
 
 void Network::use_fusions(bool use) {
+  uses_fusions_ = use;
   chain_.use_fusions(use);
   step_after_ = tensors();
   for (Fusion* fusion : chain_.fusions()) {

@@ -420,4 +420,13 @@ std::string Network::table() const {
   return text + row("all, MFLOP forward an image", "", std::to_string(this->parameters()), million(flop));
 }
 
+Network Network::clone() const {
+  Network copy = network_of_json(json(), "network").build();
+  const std::vector<Tensor*> from = state(), to = copy.state();
+  for (std::size_t i = 0; i < from.size(); ++i) to[i]->value = from[i]->value;
+  copy.seed_ = seed_;
+  copy.use_fusions(uses_fusions_);
+  return copy;
+}
+
 }  // namespace nn

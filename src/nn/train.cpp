@@ -2,20 +2,27 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 
 #include "nn/data/batches.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
+#include "nn/training/shards.hpp"
 
 namespace nn {
 
 namespace {
 
+void update_average(const Network& network, const TrainingOptions& options, TrainingState& state,
+                    const Pass& pass) {
+  if (options.average_decay > 0) {
+    state.average.update(network.state(), options.average_decay, pass.step, pass.team);
+  }
+}
+
 // One step: forward, loss, backward, update. Returns the sum of the batch's losses.
 double train_step(Network& network, const Batch& batch, std::span<float> dlogits,
-                  const TrainingOptions& options, TrainingState& state, double learning_rate,
-                  const Pass& pass) {
-  const float rate = static_cast<float>(learning_rate);
+                  const TrainingOptions& options, TrainingState& state, float rate, const Pass& pass) {
   const std::span<const float> logits = network.forward(batch, pass);  // (B, K)
   const double loss_sum =
       softmax_cross_entropy(logits, batch.labels, dlogits, options.label_smoothing);  // and dlogits (B, K)
@@ -25,10 +32,19 @@ double train_step(Network& network, const Batch& batch, std::span<float> dlogits
     network.backward(batch, dlogits, pass);
     state.optimizer.step(network.tensors(), rate, pass.team);
   }
-  if (options.average_decay > 0) {
-    state.average.update(network.state(), options.average_decay, pass.step, pass.team);
-  }
+  update_average(network, options, state, pass);
   return loss_sum;
+}
+
+// The same for batch `b` in shards.
+Shards::Result train_step(Network& network, Shards& shards, Batches& batches, std::size_t b,
+                          const TrainingOptions& options, TrainingState& state, float rate, const Pass& pass,
+                          bool wants_to_stop) {
+  const Shards::Result result =
+      shards.backward(batches, b, state.epoch, options.label_smoothing, pass.step, wants_to_stop);
+  state.optimizer.step(network.tensors(), rate, pass.team);
+  update_average(network, options, state, pass);
+  return result;
 }
 
 // The learning rate of the step after `batch` of an epoch's `batches`.
@@ -95,10 +111,13 @@ bool finish_epoch(Network& network, const TrainingData& data, const TrainingOpti
 }  // namespace
 
 Outcome train(Network& network, const TrainingData& data, const TrainingOptions& options,
-              TrainingState& state, ThreadTeam& team, const TrainingObserver& observer) {
+              TrainingState& state, ThreadTeam& team, const TrainingObserver& observer,
+              Processes& processes) {
   Batches batches(data.images, state.order, options.batch_size, data.augmenter);
   Floats dlogits(batches.largest() * network.classes());  // (B, K)
   network.reserve(batches.largest());
+  std::optional<Shards> shards;
+  if (options.shards > 0) shards.emplace(network, options.shards, processes, team);
 
   while (state.epoch < options.epochs) {
     const Stopwatch watch;
@@ -106,11 +125,21 @@ Outcome train(Network& network, const TrainingData& data, const TrainingOptions&
     if (state.batch == 0) state.rng.shuffle(std::span(state.order));
 
     while (state.batch < batches.count()) {
-      const Batch batch = batches.batch(state.batch, team, state.epoch);
       const double rate = rate_at(options, state.epoch, state.batch, batches.count());
       const Pass pass{team, true, state.epoch * batches.count() + state.batch + 1};
-      state.loss_sum += train_step(network, batch, std::span(dlogits).first(batch.size * network.classes()),
-                                   options, state, rate, pass);
+      const auto wants_to_stop = [&] { return observer.wants_to_stop && observer.wants_to_stop(); };
+      bool stop = false;
+      if (shards && batches.size(state.batch) >= options.shards) {
+        const Shards::Result result = train_step(network, *shards, batches, state.batch, options, state,
+                                                 static_cast<float>(rate), pass, wants_to_stop());
+        state.loss_sum += result.loss_sum;
+        stop = result.wants_to_stop;
+      } else {  // in shards: a last batch that has too few images for them, and that every process takes
+                // whole
+        const Batch batch = batches.batch(state.batch, team, state.epoch);
+        state.loss_sum += train_step(network, batch, std::span(dlogits).first(batch.size * network.classes()),
+                                     options, state, static_cast<float>(rate), pass);
+      }
       ++state.batch;
       state.seconds = seconds_before + watch.seconds();
 
@@ -120,7 +149,7 @@ Outcome train(Network& network, const TrainingData& data, const TrainingOptions&
         observer.on_batch({state.epoch + 1, state.batch, done, batches.samples(), loss, rate, state.seconds});
       }
       if (!std::isfinite(state.loss_sum)) break;
-      if (observer.wants_to_stop && observer.wants_to_stop()) return Outcome::interrupted;
+      if (shards ? stop : wants_to_stop()) return Outcome::interrupted;
     }
 
     if (!finish_epoch(network, data, options, state, batches, team)) return Outcome::diverged;

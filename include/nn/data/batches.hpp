@@ -40,11 +40,16 @@ class Batches {
   std::size_t count() const { return (order_.size() + batch_size_ - 1) / batch_size_; }
   std::size_t samples() const { return order_.size(); }
   std::size_t largest() const { return batch_size_; }  // images of the largest batch
+  std::size_t size(std::size_t b) const { return std::min(batch_size_, samples() - b * batch_size_); }
 
   // The b-th batch of the order, valid until the next call. How an image is augmented depends on the epoch
   // and the image only.
   Batch batch(std::size_t b, ThreadTeam& team, std::size_t epoch = 0) {
-    const std::size_t first = b * batch_size_, size = std::min(batch_size_, samples() - first);
+    return part(b, 0, size(b), team, epoch);
+  }
+  // `size` images of it from the `begin`-th on.
+  Batch part(std::size_t b, std::size_t begin, std::size_t size, ThreadTeam& team, std::size_t epoch) {
+    const std::size_t first = b * batch_size_ + begin;
     const std::size_t image_size = data_->image_size();
     team.parallel_for((size + kBlock - 1) / kBlock, [&](std::size_t block) {
       for (std::size_t i = block * kBlock; i < std::min(size, (block + 1) * kBlock); ++i) {

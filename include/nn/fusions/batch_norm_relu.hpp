@@ -52,7 +52,7 @@ class BatchNormRelu : public Fusion {
   void forward(ConstMatrix x, Matrix y, const Pass& pass) override {
     const std::size_t C = norm_.channels();
     if (pass.training) {
-      norm_.use_batch(moments(by_position(x, C), pass.team), x.rows * x.cols / C);
+      norm_.use_batch(moments(by_position(x, C), pass.team), pass);
     } else {
       norm_.use_running();
     }
@@ -70,13 +70,11 @@ class BatchNormRelu : public Fusion {
           channel_norm_backward_sums(rows(xs, first, count), from(first), rows(dys, first, count), numbers(),
                                      sum, sum + C);
         });
-    std::copy_n(sums.data(), C, norm_.w.grad.data());
-    std::copy_n(sums.data() + C, C, norm_.b.grad.data());
+    const BatchNorm::Gradients whole = norm_.use_sums(sums, pass);
     if (!dx.data) return;
-    const float share = 1.0f / static_cast<float>(xs.rows);
     for_row_blocks(pass.team, xs.rows, C, [&](std::size_t first, std::size_t count) {
       channel_norm_backward(rows(xs, first, count), from(first), rows(dys, first, count), numbers(),
-                            norm_.w.grad.data(), norm_.b.grad.data(), share,
+                            whole.dw.data(), whole.db.data(), whole.share,
                             rows(by_position(dx, C), first, count));
     });
   }
@@ -99,20 +97,12 @@ class BatchNormRelu : public Fusion {
       float* const mean = &block_moments_[block * 2 * C];
       channel_moments(rows(x, block * rows_of_a_block, count(block)), mean, mean + C);
     });
-    BatchNorm::Moments all{
-        Floats(block_moments_.begin(), block_moments_.begin() + static_cast<std::ptrdiff_t>(C)),
-        Floats(block_moments_.begin() + static_cast<std::ptrdiff_t>(C),
-               block_moments_.begin() + static_cast<std::ptrdiff_t>(2 * C))};
-    float done = static_cast<float>(count(0));
+    const float* const first = block_moments_.data();
+    BatchNorm::Moments all{static_cast<float>(count(0)), Floats(first, first + C),
+                           Floats(first + C, first + 2 * C)};
     for (std::size_t block = 1; block < blocks; ++block) {
       const float* const mean = &block_moments_[block * 2 * C];
-      const float more = static_cast<float>(count(block)), share = more / (done + more);
-      for (std::size_t c = 0; c < C; ++c) {
-        const float distance = mean[c] - all.mean[c];
-        all.mean[c] += share * distance;
-        all.squares[c] += mean[C + c] + distance * distance * done * share;
-      }
-      done += more;
+      all.add(static_cast<float>(count(block)), mean, mean + C);
     }
     return all;
   }

@@ -126,7 +126,7 @@ class SparseDense : public Fusion {
       const Matrix h = columns_of(hidden, block);
       if (is_gelu()) copy(h, columns_of(mat(x_, B, first_.units), block));
       if (activation_) activation_forward(activation_->function, h);
-      if (dropout_ && pass.training) mask(pass).apply(h, 0, block * kColumnBlock);
+      if (dropout_ && pass.training) mask(pass).apply(h, pass.first_sample, block * kColumnBlock);
       if (second_) matmul(h, rows(second_->weights(), block * kColumnBlock, h.cols), partial(block, B));
     });
     if (second_) reduce(y, pass.team);
@@ -149,7 +149,7 @@ class SparseDense : public Fusion {
       } else {
         copy(columns_of(dy, block), dh);
       }
-      if (dropout_ && pass.training) mask(pass).apply(dh, 0, first);
+      if (dropout_ && pass.training) mask(pass).apply(dh, pass.first_sample, first);
       if (activation_) activation_backward(activation_->function, seen_by_activation(h, block, pass), dh);
       add_rows(dh, std::span(first_.b.grad).subspan(first, dh.cols));
       if (pass.sgd_rate) {

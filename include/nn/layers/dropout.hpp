@@ -81,7 +81,7 @@ class Dropout : public Layer {
     const DropoutMask m(rate, pass.seed, pass.step, number);
     for_row_blocks(pass.team, from.rows, from.cols, [&](std::size_t first, std::size_t count) {
       if (from.data != to.data) copy(rows(from, first, count), rows(to, first, count));
-      if (pass.training) m.apply(rows(to, first, count), first);
+      if (pass.training) m.apply(rows(to, first, count), pass.first_sample + first);
     });
   }
 };

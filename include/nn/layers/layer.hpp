@@ -23,6 +23,7 @@
 #include "nn/core/tensor.hpp"
 #include "nn/data/batch.hpp"
 #include "nn/layers/init.hpp"
+#include "nn/layers/whole_batch.hpp"
 #include "nn/limits.hpp"
 
 namespace nn {
@@ -35,6 +36,8 @@ struct Pass {
   std::uint64_t seed = 0;           // of these masks; the network's own
   const Batch* images = nullptr;    // what the first layer's x is made of: for fusions that work on bytes
   std::optional<float> sgd_rate{};  // backward is followed by w -= rate dw, which a fusion may do itself
+  std::size_t first_sample = 0;     // of the batch, where this is a shard of it
+  WholeBatch* whole = nullptr;      // the shards of the batch, if there are any
 };
 
 // A field of a layer, said once: text, JSON, limits and messages come from it.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "nn/layers/elementwise.hpp"
@@ -40,8 +41,7 @@ class BatchNorm : public Layer {
   double flop() const override { return 2.0 * static_cast<double>(positions_ * channels()); }
 
   void forward(ConstMatrix x, Matrix y, const Pass& pass) override {
-    const std::size_t R = x.rows * x.cols / channels();
-    pass.training ? use_batch(moments(by_position(x, channels()), pass.team), R) : use_running();
+    pass.training ? use_batch(moments(by_position(x, channels()), pass.team), pass) : use_running();
     for_row_blocks(pass.team, by_position(x, channels()), by_position(y, channels()),
                    [&](ConstMatrix from, Matrix to) {
                      for (std::size_t r = 0; r < from.rows; ++r) {
@@ -69,17 +69,16 @@ class BatchNorm : public Layer {
             }
           }
         });
-    std::copy_n(sums.begin(), C, w.grad.begin());
-    std::copy_n(sums.begin() + static_cast<std::ptrdiff_t>(C), C, b.grad.begin());
+    const Gradients whole = use_sums(sums, pass);
     if (!dx.data) return;
-    const float share = pass.training ? 1.0f / static_cast<float>(xs.rows) : 0.0f;
+    const float share = pass.training ? whole.share : 0.0f;
     for_row_blocks(pass.team, xs.rows, C, [&](std::size_t first, std::size_t count) {
       for (std::size_t r = first; r < first + count; ++r) {
         const float *in = xs.data + r * C, *d = dys.data + r * C;
         float* out = dx.data + r * C;
         for (std::size_t c = 0; c < C; ++c) {
           const float n = (in[c] - mean_[c]) * scale_[c];
-          out[c] = w.value[c] * scale_[c] * (d[c] - share * (b.grad[c] + n * w.grad[c]));
+          out[c] = w.value[c] * scale_[c] * (d[c] - share * (whole.db[c] + n * whole.dw[c]));
         }
       }
     });
@@ -91,18 +90,32 @@ class BatchNorm : public Layer {
   const Floats& mean() const { return mean_; }
   const Floats& scale() const { return scale_; }
 
-  // Of a batch: means, and sums of the squared distances from them      (C)
+  // Of R rows: means, and sums of the squared distances from them      (C)
   struct Moments {
+    float rows;  // R
     Floats mean, squares;
+
+    // Those of these rows and of more (Chan, Golub & LeVeque, 1983).
+    void add(float more, const float* more_mean, const float* more_squares) {
+      const float all = rows + more, share = more / all;
+      for (std::size_t c = 0; c < mean.size(); ++c) {
+        const float distance = more_mean[c] - mean[c];
+        squares[c] += more_squares[c] + distance * distance * rows * share;
+        mean[c] += distance * share;
+      }
+      rows = all;
+    }
   };
-  // In training: uses the moments of a batch with R rows, and moves the running statistics towards them.
-  void use_batch(const Moments& batch, std::size_t R) {
-    const float rows = static_cast<float>(R);
+  // In training: uses the moments of a batch, of which these are a shard's or all, and moves the running
+  // statistics towards them.
+  void use_batch(Moments batch, const Pass& pass) {
+    if (pass.whole) batch = of_all_shards(batch, *pass.whole);
+    rows_ = batch.rows;
     mean_ = batch.mean;
     for (std::size_t c = 0; c < channels(); ++c) {
-      scale_[c] = 1.0f / std::sqrt(batch.squares[c] / rows + kNormEpsilon);
+      scale_[c] = 1.0f / std::sqrt(batch.squares[c] / rows_ + kNormEpsilon);
       // The running variance is that of the population, not of the sample (Bessel's correction).
-      const float variance = batch.squares[c] / std::max(1.0f, rows - 1);
+      const float variance = batch.squares[c] / std::max(1.0f, rows_ - 1);
       running_mean.value[c] += kMomentum * (batch.mean[c] - running_mean.value[c]);
       running_var.value[c] += kMomentum * (variance - running_var.value[c]);
     }
@@ -113,6 +126,23 @@ class BatchNorm : public Layer {
       scale_[c] = 1.0f / std::sqrt(running_var.value[c] + kNormEpsilon);
   }
 
+  // What dx takes: dw and db of the whole batch, and 1 / R.
+  struct Gradients {
+    std::span<const float> dw, db;  // (C)
+    float share;
+  };
+  // `sums`: dw, then db, of these rows, which become the gradients.
+  Gradients use_sums(std::span<const float> sums, const Pass& pass) {
+    const std::size_t C = channels();
+    std::ranges::copy(sums.first(C), w.grad.begin());
+    std::ranges::copy(sums.last(C), b.grad.begin());
+    if (!pass.whole) return {w.grad, b.grad, 1.0f / rows_};
+    sums_.assign(2 * C, 0.0f);
+    const std::span<const float> all = pass.whole->gather(sums);
+    for (std::size_t i = 0; i < all.size(); ++i) sums_[i % (2 * C)] += all[i];
+    return {std::span(sums_).first(C), std::span(sums_).last(C), 1.0f / rows_};
+  }
+
   Tensor w, b;                       // (C)
   Tensor running_mean, running_var;  // (C), what is used once the network is trained
 
@@ -120,7 +150,7 @@ class BatchNorm : public Layer {
   static constexpr float kMomentum = 0.1f;  // of the running statistics: how much of them a batch replaces
 
   static Moments moments(ConstMatrix x, ThreadTeam& team) {
-    Moments all{Floats(x.cols), Floats(x.cols)};
+    Moments all{static_cast<float>(x.rows), Floats(x.cols), Floats(x.cols)};
     column_sums(x, all.mean, team);
     for (float& m : all.mean) m /= static_cast<float>(x.rows);
     const auto squares =
@@ -136,8 +166,24 @@ class BatchNorm : public Layer {
     return all;
   }
 
+  // Of the batch whose shards give theirs, in the order of the shards.
+  static Moments of_all_shards(const Moments& mine, WholeBatch& whole) {
+    const std::size_t C = mine.mean.size();
+    Floats numbers{mine.rows};
+    numbers.insert(numbers.end(), mine.mean.begin(), mine.mean.end());
+    numbers.insert(numbers.end(), mine.squares.begin(), mine.squares.end());
+    const std::span<const float> all = whole.gather(numbers);
+    Moments sum{0, Floats(C), Floats(C)};
+    for (const float* shard = all.data(); shard != all.data() + all.size(); shard += 1 + 2 * C) {
+      sum.add(shard[0], shard + 1, shard + 1 + C);
+    }
+    return sum;
+  }
+
   std::size_t positions_ = 1;
   Floats mean_, scale_;  // (C)
+  float rows_ = 1;       // R of the last batch
+  Floats sums_;          // (2 C), dw and db of a batch in shards
 };
 
 // Ba, Kiros & Hinton, "Layer normalization", 2016.

@@ -24,12 +24,13 @@ inline float softmax(std::span<float> z) {
 // backward: dz = (softmax(z) - target) / B
 // target = onehot(label), and with label smoothing s in [0, 1) (1 - s) onehot(label) + s / K (Szegedy et al.,
 // "Rethinking the Inception architecture", 2016).
-// logits and dlogits are (B, K), dlogits is overwritten; returns the SUM of the B losses.
+// logits and dlogits are (B, K), dlogits is overwritten; returns the SUM of the B losses. Of a shard of a
+// batch, `whole` is the batch's B.
 inline double softmax_cross_entropy(std::span<const float> logits, std::span<const std::uint8_t> labels,
-                                    std::span<float> dlogits, double smoothing = 0) {
+                                    std::span<float> dlogits, double smoothing = 0, std::size_t whole = 0) {
   const std::size_t batch = labels.size(), classes = logits.size() / batch;
   assert(logits.size() == batch * classes && dlogits.size() == logits.size());
-  const float scale = 1.0f / static_cast<float>(batch);
+  const float scale = 1.0f / static_cast<float>(whole == 0 ? batch : whole);
   const float share = static_cast<float>(smoothing / static_cast<double>(classes));  // of every class
   const float rest = static_cast<float>(1.0 - smoothing);                            // of the label beside it
   double loss = 0.0;

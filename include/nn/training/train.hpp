@@ -16,6 +16,7 @@
 #include "nn/network.hpp"
 #include "nn/training/evaluate.hpp"
 #include "nn/training/optimizer.hpp"
+#include "nn/training/processes.hpp"
 #include "nn/training/report.hpp"
 #include "nn/training/schedule.hpp"
 #include "nn/training/weight_average.hpp"
@@ -32,6 +33,7 @@ struct TrainingOptions {
   ScheduleOptions schedule{};
   std::size_t patience = 0;  // stop after so many epochs without a better validation loss; 0: never
   double min_delta = 0;      // what counts as better, at least
+  std::size_t shards = 0;  // parts of each batch, summed in a fixed order (shards.hpp); 0: the batch is whole
 };
 
 // What a run learns from and what it watches; which images it learns from is TrainingState::order. Owns no
@@ -76,9 +78,11 @@ enum class Outcome {
   diverged        // the loss is NaN or infinite
 };
 
-// Trains until options.epochs are done. The network is then the best epoch's where there is validation, the
-// last one's where there is none, and if it diverged the last one whose loss was finite.
+// Trains until options.epochs are done, with the other `processes` if there are any: then options.shards are
+// at least as many. The network is then the best epoch's where there is validation, the last one's where
+// there is none, and if it diverged the last one whose loss was finite.
 Outcome train(Network& network, const TrainingData& data, const TrainingOptions& options,
-              TrainingState& state, ThreadTeam& team, const TrainingObserver& observer = {});
+              TrainingState& state, ThreadTeam& team, const TrainingObserver& observer = {},
+              Processes& processes = this_process());
 
 }  // namespace nn
