@@ -162,7 +162,11 @@ void settle(Options& app, RunOptions& o) {
   s.program = app.name();
   const bool output_given = app.is_given("--output");
   if (!o.config.empty()) apply_settings(app, read_settings(o.config), o.config);
-  apply_settings(app, preset(app.name(), o.preset), "--preset " + o.preset);
+  Settings of_preset = preset(app.name(), o.preset);
+  const std::optional<Preparation> prepared = beside_images(o.data).preparation;
+  const bool has_digits = !prepared || prepared->kind == Preparation::Kind::digits;
+  if (!has_digits) of_preset.erase("redrawn");  // it adds digits
+  apply_settings(app, of_preset, "--preset " + o.preset);
   if (!o.resume.empty()) {
     s.resumed.emplace(checkpoint_file(o.resume));
     apply_checkpoint(app, *s.resumed);
@@ -287,7 +291,8 @@ Network untrained_network(const RunOptions& o, const std::string& layers, const 
                           SimpleRng& rng) {
   const bool is_given = !o.layers.empty();
   const Shape images{data.train.images.rows, data.train.images.cols, 1};
-  return parse_network(is_given ? o.layers : layers, images, is_given ? "--layers" : "network")
+  return parse_network(is_given ? o.layers : layers, images, is_given ? "--layers" : "network",
+                       data.train.classes)
       .build(rng, o.init);
 }
 
@@ -324,7 +329,8 @@ Network trained_network(const RunOptions& o, const RunData& data, SimpleRng& rng
 
 void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>& replaced) {
   app.group("Network");
-  app.text("--layers", o.layers, "layers of the network, as in \"conv 16 3x3, relu, max-pool 2, dense 10\"");
+  app.text("--layers", o.layers,
+           "layers of the network, as in \"conv 16 3x3, relu, max-pool 2, dense classes\"");
   app.path("--init-from", o.init_from, "model file whose network and weights training starts from [none]");
   app.exclude("--init-from", "--layers");
   for (const std::string& option : replaced) {
