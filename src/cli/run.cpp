@@ -404,10 +404,14 @@ RunData load_data(const RunOptions& o) {
   const Stopwatch watch;
   const BesideImages beside = beside_images(o.data);
   const std::string& names_file = o.data.class_names.empty() ? beside.class_names : o.data.class_names;
-  const std::size_t named = names_file.empty() ? 0 : load_class_names(names_file, 0).size();
-  auto [train, test] = load_both(o.data, named);
   std::vector<std::string> names;
-  if (!names_file.empty()) names = load_class_names(names_file, train.classes);
+  if (!names_file.empty()) names = load_class_names(names_file, 0);
+  auto [train, test] = load_both(o.data, names.size());
+  if (!names.empty() && names.size() != train.classes) {
+    throw Error(names_file, std::to_string(names.size()) + " names, expected " +
+                                std::to_string(train.classes) + ", one for each class of " +
+                                place_of(o.data));
+  }
   say(o, "data: %zu training and %zu test images of %zu x %zu pixels, %zu classes, from %s\n", train.size(),
       test.size(), train.images.rows, train.images.cols, train.classes, place_of(o.data).c_str());
   if (o.redrawn > 0) {
