@@ -179,7 +179,7 @@ void settle(Options& app, RunOptions& o) {
   const bool is_adam = Optimizer(o.training.optimizer).uses_second_moment();
   if (is_adam && !app.is_given("--lr")) apply_settings(app, {{"lr", kAdamRate}}, "--optimizer");
   // Few pictures make few steps in an epoch, far fewer than MNIST's, for which the defaults are.
-  if (!app.is_given("--epochs") && o.data.file.empty() && beside_images(o.data).preparation) {
+  if (!app.is_given("--epochs") && beside_images(o.data).preparation) {
     const std::size_t steps =
         (count_training_images(o.data) + o.training.batch_size - 1) / o.training.batch_size;
     const std::size_t epochs = (kFewestSteps + steps - 1) / std::max<std::size_t>(steps, 1);
