@@ -32,12 +32,12 @@ int main(int argc, char** argv) {
   app.word("--position", position, "positional encoding of the tokens", {"sinusoidal", "learned", "none"});
   add_run_options(app, options, {"--d-model", "--ff-dim", "--heads", "--patch", "--position"});
 
-  const auto layers = [&](std::size_t classes) {
+  const auto layers = [&] {
     const std::string width = std::to_string(d_model);
     return "patches " + std::to_string(patch) + " " + width + ", " +
            (position == "none" ? "" : "position " + position + ", ") + "relu, attention " +
            std::to_string(heads) + ", dense " + std::to_string(ff_dim) + ", relu, dense " + width +
-           ", mean, dense " + std::to_string(classes);
+           ", mean, dense classes";
   };
 
   return run(app, options, argc, argv, [&] {
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
 
     // Network: weights drawn from the run's one random generator, which then shuffles the images.
     nn::SimpleRng rng(options.seed);
-    nn::Network network = make_network(options, layers(data.train.classes), data, rng);
+    nn::Network network = make_network(options, layers(), data, rng);
     if (options.show_network) return show(network);
 
     // Loop: forward, loss, backward, update, as src/nn/train.cpp has it.

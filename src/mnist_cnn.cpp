@@ -27,10 +27,9 @@ int main(int argc, char** argv) {
   app.number("--kernel", kernel, "pixels a side of a filter", 1, nn::kMaxKernel);
   add_run_options(app, options, {"--filters", "--kernel"});
 
-  const auto layers = [&](std::size_t classes) {
+  const auto layers = [&] {
     const std::string side = std::to_string(kernel);
-    return "conv " + std::to_string(filters) + " " + side + "x" + side + ", relu, max-pool 2, dense " +
-           std::to_string(classes);
+    return "conv " + std::to_string(filters) + " " + side + "x" + side + ", relu, max-pool 2, dense classes";
   };
 
   return run(app, options, argc, argv, [&] {
@@ -39,7 +38,7 @@ int main(int argc, char** argv) {
 
     // Network: weights drawn from the run's one random generator, which then shuffles the images.
     nn::SimpleRng rng(options.seed);
-    nn::Network network = make_network(options, layers(data.train.classes), data, rng);
+    nn::Network network = make_network(options, layers(), data, rng);
     if (options.show_network) return show(network);
 
     // Loop: forward, loss, backward, update, as src/nn/train.cpp has it.

@@ -31,15 +31,15 @@ int main(int argc, char** argv) {
   app.number("--dropout", dropout, "share of hidden units dropped in training", 0, 0.99);
   add_run_options(app, options, {"--hidden", "--activation", "--dropout"});
 
-  // "dense 512, relu, dense 10"
-  const auto layers = [&](std::size_t classes) {
+  // "dense 512, relu, dense classes"
+  const auto layers = [&] {
     std::string text;
     for (const std::size_t units : hidden) {
       text += "dense " + std::to_string(units) + ", ";
       if (activation != "none") text += activation + ", ";
       if (dropout > 0) text += "dropout " + nn::number_text(dropout) + ", ";
     }
-    return text + "dense " + std::to_string(classes);
+    return text + "dense classes";
   };
 
   return run(app, options, argc, argv, [&] {
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
 
     // Network: weights drawn from the run's one random generator, which then shuffles the images.
     nn::SimpleRng rng(options.seed);
-    nn::Network network = make_network(options, layers(data.train.classes), data, rng);
+    nn::Network network = make_network(options, layers(), data, rng);
     if (options.show_network) return show(network);
 
     // Loop: forward, loss, backward, update, as src/nn/train.cpp has it.

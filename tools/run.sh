@@ -48,6 +48,7 @@ run_tool() {
   [[ $name != web ]] || need_packages "${web_packages[@]}"
   # Those that recognise do it as the programs do: by the library, through ctypes.
   ! grep -q '^ *from recognizer\.' "$root/tools/$name.py" || build_target nn_recognizer
+  [[ $name != export_c ]] || need_packages gcc libc6-dev  # for its --check
   local requirements=(requirements.txt)
   [[ $name != export_onnx ]] || requirements+=(tools/requirements-export.txt)
   [[ $name != handwriting_benchmark ]] || requirements+=(tools/requirements-handwriting.txt)

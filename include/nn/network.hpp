@@ -164,8 +164,10 @@ class NetworkBuilder {
   std::size_t layer_count_ = 0, parameters_ = 0;  // with those inside of layers
 };
 
-// The text of --layers. Throws Error, naming `source`, with the place in the text and what was expected.
-NetworkBuilder parse_network(const std::string& text, const Shape& input, const std::string& source);
+// The text of --layers, in which "dense classes" has `classes` units, if that is not 0. Throws Error, naming
+// `source`, with the place in the text and what was expected.
+NetworkBuilder parse_network(const std::string& text, const Shape& input, const std::string& source,
+                             std::size_t classes = 0);
 // The JSON of a model file. Throws Error, naming `source`, if it is anything else or beyond the limits.
 NetworkBuilder network_of_json(const nlohmann::json& json, const std::string& source);
 

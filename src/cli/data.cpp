@@ -98,12 +98,18 @@ std::vector<NamedFile> files_of(const DataSource& source) {
 }
 
 BesideImages beside_images(const DataSource& source) {
-  if (!source.file.empty()) return {};
   BesideImages beside;
   std::error_code reason;  // if one is there and cannot be read, its reader says why
   const auto is_there = [&](const std::string& path) {
     return std::filesystem::status(path, reason).type() != std::filesystem::file_type::not_found;
   };
+  if (!source.file.empty()) {
+    if (!is_there(source.file)) return {};
+    const std::string text = Safetensors(source.file).text("preparation");
+    if (!text.empty())
+      beside.preparation = parse_preparation(text, source.file + ": its metadata \"preparation\"");
+    return beside;
+  }
   if (const std::string names = file_in_folder(source, kClassNamesFile); is_there(names)) {
     beside.class_names = names;
   }
@@ -115,6 +121,11 @@ BesideImages beside_images(const DataSource& source) {
 }
 
 std::size_t count_training_images(const DataSource& source) {
+  if (!source.file.empty()) {
+    const Safetensors file(source.file);
+    const std::vector<std::size_t>& shape = file.shape("train_images");
+    return shape.empty() ? 0 : shape[0];
+  }
   const std::string labels = detail::find_idx_file(folder_of(source), "train-labels", '1');
   return detail::IdxFile<1>(labels, 0x00000801, "labels").sizes()[0];
 }

@@ -47,15 +47,15 @@ std::string place_of(const DataSource& source);
 // All files that may be read.
 std::vector<NamedFile> files_of(const DataSource& source);
 
-// What is in the folder beside the images: how they were prepared, nothing if it does not say it, and the
-// file of the classes' names, "" for none. Throws Error if it is anything else.
+// What is said beside the images: how they were prepared, nothing if that is not said, and the file of the
+// classes' names, "" for none. Throws Error if it is anything else.
 struct BesideImages {
   std::optional<Preparation> preparation{};
   std::string class_names{};
 };
 BesideImages beside_images(const DataSource& source);
 
-// How many training images the folder has, without reading them.
+// How many training images there are, without reading them.
 std::size_t count_training_images(const DataSource& source);
 
 // The models of these files: several are an ensemble. If there is no file, the Error says how `program` makes

@@ -30,21 +30,22 @@ constexpr std::array kPresets{
     Preset{"mnist_cnn", "fast",
            R"({
       "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
-           R"(conv 64 3x3, batch-norm, relu, dense 10", "label-smoothing": 0.1,
+           R"(conv 64 3x3, batch-norm, relu, dense classes", "label-smoothing": 0.1,
       "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.006, "beta1": 0.85, "beta2": 0.95,
       "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 3,
       "augment": "shift=1,rotate=8,scale=0.08,shear=0.08"})"},
-    Preset{"mnist_cnn", "best",
-           R"({
+    Preset{
+        "mnist_cnn", "best",
+        R"({
       "layers": "conv 24 3x3, max-pool 2, batch-norm, relu, conv 48 3x3, max-pool 2, batch-norm, relu, )"
-           R"(conv 96 3x3, batch-norm, relu, conv 96 3x3, batch-norm, relu, dense 10", "label-smoothing": 0.1,
+        R"(conv 96 3x3, batch-norm, relu, conv 96 3x3, batch-norm, relu, dense classes", "label-smoothing": 0.1,
       "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.006, "beta1": 0.85, "beta2": 0.95,
       "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 24,
       "augment": "shift=1.5,rotate=12,scale=0.12,shear=0.12"})"},
     Preset{"mnist_cnn", "drawing",
            R"({
       "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
-           R"(conv 64 3x3, batch-norm, relu, dense 11", "label-smoothing": 0.1,
+           R"(conv 64 3x3, batch-norm, relu, dense classes", "label-smoothing": 0.1,
       "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.006, "beta1": 0.85, "beta2": 0.95,
       "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 8,
       "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:20",

@@ -173,7 +173,11 @@ void settle(Options& app, RunOptions& o) {
   s.program = app.name();
   const bool output_given = app.is_given("--output");
   if (!o.config.empty()) apply_settings(app, read_settings(o.config), o.config);
-  apply_settings(app, preset(app.name(), o.preset), "--preset " + o.preset);
+  Settings of_preset = preset(app.name(), o.preset);
+  const std::optional<Preparation> prepared = beside_images(o.data).preparation;
+  const bool has_digits = !prepared || prepared->kind == Preparation::Kind::digits;
+  if (!has_digits) of_preset.erase("redrawn");  // it adds digits
+  apply_settings(app, of_preset, "--preset " + o.preset);
   if (!o.resume.empty()) {
     s.resumed.emplace(checkpoint_file(o.resume));
     apply_checkpoint(app, *s.resumed);
@@ -186,7 +190,7 @@ void settle(Options& app, RunOptions& o) {
   const bool is_adam = Optimizer(o.training.optimizer).uses_second_moment();
   if (is_adam && !app.is_given("--lr")) apply_settings(app, {{"lr", kAdamRate}}, "--optimizer");
   // Few pictures make few steps in an epoch, far fewer than MNIST's, for which the defaults are.
-  if (!app.is_given("--epochs") && o.data.file.empty() && beside_images(o.data).preparation) {
+  if (!app.is_given("--epochs") && beside_images(o.data).preparation) {
     const std::size_t steps =
         (count_training_images(o.data) + o.training.batch_size - 1) / o.training.batch_size;
     const std::size_t epochs = (kFewestSteps + steps - 1) / std::max<std::size_t>(steps, 1);
@@ -330,7 +334,8 @@ Network untrained_network(const RunOptions& o, const std::string& layers, const 
                           SimpleRng& rng) {
   const bool is_given = !o.layers.empty();
   const Shape images{data.train.images.rows, data.train.images.cols, 1};
-  return parse_network(is_given ? o.layers : layers, images, is_given ? "--layers" : "network")
+  return parse_network(is_given ? o.layers : layers, images, is_given ? "--layers" : "network",
+                       data.train.classes)
       .build(rng, o.init);
 }
 
@@ -367,7 +372,8 @@ Network trained_network(const RunOptions& o, const RunData& data, SimpleRng& rng
 
 void add_run_options(Options& app, RunOptions& o, const std::vector<std::string>& replaced) {
   app.group("Network");
-  app.text("--layers", o.layers, "layers of the network, as in \"conv 16 3x3, relu, max-pool 2, dense 10\"");
+  app.text("--layers", o.layers,
+           "layers of the network, as in \"conv 16 3x3, relu, max-pool 2, dense classes\"");
   app.path("--init-from", o.init_from, "model file whose network and weights training starts from [none]");
   app.exclude("--init-from", "--layers");
   for (const std::string& option : replaced) {
@@ -447,10 +453,14 @@ RunData load_data(const RunOptions& o) {
   const Stopwatch watch;
   const BesideImages beside = beside_images(o.data);
   const std::string& names_file = o.data.class_names.empty() ? beside.class_names : o.data.class_names;
-  const std::size_t named = names_file.empty() ? 0 : load_class_names(names_file, 0).size();
-  auto [train, test] = load_both(o.data, named);
   std::vector<std::string> names;
-  if (!names_file.empty()) names = load_class_names(names_file, train.classes);
+  if (!names_file.empty()) names = load_class_names(names_file, 0);
+  auto [train, test] = load_both(o.data, names.size());
+  if (!names.empty() && names.size() != train.classes) {
+    throw Error(names_file, std::to_string(names.size()) + " names, expected " +
+                                std::to_string(train.classes) + ", one for each class of " +
+                                place_of(o.data));
+  }
   say(o, "data: %zu training and %zu test images of %zu x %zu pixels, %zu classes, from %s\n", train.size(),
       test.size(), train.images.rows, train.images.cols, train.classes, place_of(o.data).c_str());
   if (o.redrawn > 0) {

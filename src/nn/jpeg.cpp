@@ -10,6 +10,7 @@
 #include <jpeglib.h>
 
 #include "nn/core/error.hpp"
+#include "nn/data/exif.hpp"
 
 namespace nn {
 
@@ -48,50 +49,6 @@ struct Scans : jpeg_progress_mgr {
     std::longjmp(static_cast<JpegErrors*>(info->err)->leave, 1);
   }
 };
-
-// 1 .. 8, as EXIF's tag 0x0112 counts; 1, upright, for anything that is not such a tag.
-int exif_orientation(std::span<const std::uint8_t> exif) {
-  constexpr std::size_t kHeader = 6, kEntry = 12;
-  if (exif.size() < kHeader + 8 || std::memcmp(exif.data(), "Exif\0\0", kHeader) != 0) return 1;
-  const std::span<const std::uint8_t> tiff = exif.subspan(kHeader);
-  const bool little = tiff[0] == 'I';
-  const auto number = [&](std::size_t at, std::size_t bytes) {  // 0 beyond the end
-    std::size_t value = 0;
-    for (std::size_t i = 0; i < bytes; ++i) {
-      const std::size_t place = at + (little ? bytes - 1 - i : i);
-      value = value << 8 | (place < tiff.size() ? tiff[place] : 0u);
-    }
-    return value;
-  };
-  const std::size_t directory = number(4, 4);
-  for (std::size_t i = 0; i < number(directory, 2); ++i) {
-    const std::size_t entry = directory + 2 + kEntry * i;
-    if (entry + kEntry > tiff.size()) break;
-    if (number(entry, 2) != 0x0112 || number(entry + 2, 2) != 3) continue;  // a 16-bit number
-    const std::size_t orientation = number(entry + 8, 2);
-    return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
-  }
-  return 1;
-}
-
-GreyPicture turned_upright(GreyPicture picture, int orientation) {
-  if (orientation == 1) return picture;
-  const bool swaps = orientation >= 5;
-  GreyPicture upright{swaps ? picture.cols : picture.rows, swaps ? picture.rows : picture.cols,
-                      std::vector<std::uint8_t>(picture.pixels.size())};
-  const bool from_below = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  // Of each upright pixel, where the camera stored it: 5 to 8 swap rows and columns first.
-  for (std::size_t row = 0; row < upright.rows; ++row) {
-    for (std::size_t col = 0; col < upright.cols; ++col) {
-      std::size_t r = swaps ? col : row, c = swaps ? row : col;
-      if (from_below) r = picture.rows - 1 - r;
-      if (from_right) c = picture.cols - 1 - c;
-      upright.pixels[row * upright.cols + col] = picture.pixels[r * picture.cols + c];
-    }
-  }
-  return upright;
-}
 
 // A decoded row, `channels` bytes a pixel, as grey: luma as of a PNG (png.hpp).
 void to_grey(std::span<const std::uint8_t> row, std::size_t channels, bool inverted_cmyk,
@@ -141,7 +98,9 @@ class JpegReader {
     if (pixels > kMaxPicturePixels) return "more than 2^26 pixels";
     if (pixels / 512 > file.size()) return "too short for its pixels";  // a block of 8x8 takes at least a bit
     for (auto* marker = jpeg_.marker_list; marker != nullptr; marker = marker->next) {
-      const int found = exif_orientation({marker->data, marker->data_length});
+      constexpr std::size_t kPrefix = 6;
+      if (marker->data_length < kPrefix || std::memcmp(marker->data, "Exif\0\0", kPrefix) != 0) continue;
+      const int found = exif_orientation({marker->data + kPrefix, marker->data_length - kPrefix});
       if (found != 1) orientation = found;
     }
     const bool is_grey = jpeg_.jpeg_color_space == JCS_GRAYSCALE;

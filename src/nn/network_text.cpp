@@ -105,7 +105,8 @@ std::string text_of(const Layers& layers) {
 // list: item, item, ...      item: NAME VALUES | NAME ( list ) | repeat N ( list )
 class Parser {
  public:
-  Parser(std::string_view text, const std::string& source) : text_(text), source_(source) {}
+  Parser(std::string_view text, const std::string& source, std::size_t classes)
+      : text_(text), source_(source), classes_(classes) {}
 
   Layers whole() {
     Layers layers = list(0);
@@ -194,7 +195,10 @@ class Parser {
 
   void number(const Field& field, std::string_view text) {
     std::optional<double> x;
-    if (std::holds_alternative<std::size_t*>(field.value)) {
+    const bool may_be_classes = classes_ != 0 && field.name == std::string_view("units");
+    if (may_be_classes && text == "classes") {
+      x = static_cast<double>(classes_);
+    } else if (std::holds_alternative<std::size_t*>(field.value)) {
       std::size_t whole = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole);
       if (error == std::errc() && end == text.data() + text.size()) x = static_cast<double>(whole);
@@ -202,7 +206,9 @@ class Parser {
       const nlohmann::json parsed = parse_json(text);
       if (parsed.is_number()) x = parsed.get<double>();
     }
-    if (!x || !set_number(field, *x)) refuse(text, std::string(field.name) + ", " + range_of(field));
+    if (!x || !set_number(field, *x)) {
+      refuse(text, std::string(field.name) + ", " + range_of(field) + (may_be_classes ? ", or classes" : ""));
+    }
   }
 
   // The next word, or mark; "" at the end.
@@ -242,6 +248,7 @@ class Parser {
 
   std::string_view text_;
   const std::string& source_;
+  std::size_t classes_;  // what "dense classes" stands for; 0: unknown
   std::size_t at_ = 0, word_at_ = 0;
   std::size_t repeats_ = 1;
 };
@@ -374,8 +381,9 @@ nlohmann::json Network::json() const {
   return {{"input", input}, {"layers", json_of(chain_.layers())}};
 }
 
-NetworkBuilder parse_network(const std::string& text, const Shape& input, const std::string& source) {
-  return build_of(input, Parser(text, source).whole(), source);
+NetworkBuilder parse_network(const std::string& text, const Shape& input, const std::string& source,
+                             std::size_t classes) {
+  return build_of(input, Parser(text, source, classes).whole(), source);
 }
 
 NetworkBuilder network_of_json(const nlohmann::json& json, const std::string& source) {

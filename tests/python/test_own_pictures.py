@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 from common.idx import read_dataset
 from common.pictures import read_grey
@@ -124,9 +125,29 @@ def test_a_preparation_that_is_none(text: str, found: str, folder: Path, tmp_pat
     assert said.startswith(f"{tmp_path}/preparation.json: {found}, expected how its pictures were prepared: ")
 
 
+def test_one_file_says_it_too(folder: Path, tmp_path: Path) -> None:
+    """The same data in a SafeTensors file make the same model, whose pictures are prepared alike."""
+    tensors = {}
+    for part, split in (("train", "train"), ("t10k", "test")):
+        tensors[f"{split}_images"], tensors[f"{split}_labels"] = read_dataset(folder / "data", part)
+    said = {"preparation": (folder / "data" / "preparation.json").read_text()}
+    save_file(tensors, tmp_path / "shapes.safetensors", said)
+    options = ["--class-names", folder / "data" / "class-names.txt", "--quiet"]
+    for source in (["--data", "shapes.safetensors"], ["--data-dir", folder / "data"]):
+        done = run_program("mnist_cnn", *source, *options, "--output", f"{source[0]}.safetensors", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    from_file, from_folder = (tmp_path / f"{name}.safetensors" for name in ("--data", "--data-dir"))
+    assert from_file.read_bytes() == from_folder.read_bytes()
+    assert load_model(from_file).preparation.kind is Kind.DRAWINGS
+
+    save_file(tensors, tmp_path / "shapes.safetensors", {"preparation": "{}"})
+    refused = run_program("mnist_cnn", *["--data", "shapes.safetensors"], cwd=tmp_path)
+    assert error_line(refused, "mnist_cnn").startswith('shapes.safetensors: its metadata "preparation": found {}, ')
+
+
 def test_names_for_other_classes(folder: Path, tmp_path: Path) -> None:
     for path in (folder / "data").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "class-names.txt").write_text("circle\nsquare\n")
     said = error_line(run_program("mnist_cnn", "--data-dir", tmp_path, cwd=tmp_path), "mnist_cnn")
-    assert said.startswith(f"{tmp_path}/class-names.txt: 2 names, expected ")
+    assert said == f"{tmp_path}/class-names.txt: 2 names, expected 3, one for each class of {tmp_path}"

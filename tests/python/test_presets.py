@@ -1,11 +1,13 @@
 """Presets: what they set, what wins over them, and --save-config -, which shows it."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from support import MNIST_PROGRAMS, error_line, interrupt_after, run_program
+from models import load_model
+from support import MNIST_PROGRAMS, error_line, interrupt_after, random_images, run_program
 
 PRESETS = {
     "mnist_mlp": ["plain", "fast", "best"],
@@ -44,6 +46,35 @@ def test_a_preset_is_options_that_one_could_type(program: str, preset: str, buil
         assert typed == []
     done = run_program(program, "--preset", preset, "--show-network", cwd=tmp_path)  # which the images fit
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("classes", [3, 12])
+@pytest.mark.parametrize(
+    ("program", "preset"), [(program, preset) for program in MNIST_PROGRAMS for preset in PRESETS[program]]
+)
+def test_as_many_units_as_the_data_have_classes(
+    program: str, preset: str, classes: int, build: Path, tmp_path: Path
+) -> None:
+    """Which are drawings: the digits that --redrawn adds are none of them, those of --outliers are a class."""
+    data = random_images(tmp_path / "data", 28, classes)
+    (data / "preparation.json").write_text('{"preparation": "drawings"}')
+    (data / "class-names.txt").write_text("".join(f"shape {i}\n" for i in range(classes)))
+    options = ["--preset", preset, "--data-dir", data, "--epochs", "1", "--output", "m.safetensors"]
+    done = run_program(program, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    model = load_model(tmp_path / "m.safetensors")
+    assert model.classes == classes + (preset == "drawing") and model.known_classes == classes
+    layers = model.settings.get("layers")
+    assert layers is None or str(layers).endswith("dense classes")
+    refused = run_program(program, *options, "--redrawn", "0.5", cwd=tmp_path)
+    assert "--redrawn: " in error_line_of(refused)
+
+
+def error_line_of(done: subprocess.CompletedProcess[str]) -> str:
+    """Also of a run that has said something before."""
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    return line
 
 
 def test_what_is_given_wins_then_the_configuration_then_the_preset(build: Path, tmp_path: Path) -> None:

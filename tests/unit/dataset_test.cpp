@@ -26,8 +26,11 @@ TEST_CASE("as many classes as have a name, if nothing else says how many and the
   CHECK(count_classes(labels_of(zero_and_one), 0, 12) == 12);
   CHECK(count_classes(labels_of(zero_and_one), 5, 2) == 5);     // --classes 5
   CHECK(count_classes(labels_of(zero_and_one, 3), 0, 2) == 3);  // one-hot rows of 3
-  CHECK(count_classes(labels_of(zero_and_one), 0, 1) == 10);    // names that do not fit are told as such
+  CHECK(count_classes(labels_of(zero_and_one), 0, 1) == 2);     // too few names
   CHECK(count_classes(labels_of("\1\2\3\4\5\6\7\x8\x9\xa"), 0, 10) == 11);
+  CHECK(test::error_of([] { count_classes(labels_of("\1\2\4"), 0, 3); }) ==
+        "labels: label 4, expected 0 to 2, as 3 classes have names, or every label from 1 to 4: 3 does not "
+        "occur");
 }
 
 TEST_CASE("a data set that cannot be looked at is told, one that is not there, too") {

@@ -11,6 +11,7 @@
 #include "gradient_check.hpp"
 #include "nn/core/error.hpp"
 #include "nn/layers/all_layers.hpp"
+#include "temporary_folder.hpp"
 
 using namespace nn;
 
@@ -100,6 +101,24 @@ TEST_CASE("text may be spaced as one likes, and repeats what it says") {
   CHECK(text("patches 7 8, repeat 2(residual(layer-norm, repeat 2 (dense 8))), mean") ==
         "patches 7 8, residual(layer-norm, dense 8, dense 8), residual(layer-norm, dense 8, dense 8), mean");
   CHECK(text("dense 9, dropout 1e-1, dense 2") == "dense 9, dropout 0.1, dense 2");
+}
+
+TEST_CASE("a dense layer for each class of the data") {
+  const auto text = [](const std::string& typed, std::size_t classes) {
+    return parse_network(typed, kImage, "--layers", classes).build().text();
+  };
+  CHECK(text("dense classes", 7) == "dense 7");
+  CHECK(text("dense 20, relu, residual(dense classes, relu), dense classes", 20) ==
+        "dense 20, relu, residual(dense 20, relu), dense 20");
+  const auto refusal_with = [&](const std::string& typed, std::size_t classes) {
+    return test::error_of([&] { text(typed, classes); });
+  };
+  CHECK(refusal("dense classes") ==
+        "--layers: found 'classes' at character 7, expected units, a whole number from 1 to 65536");
+  CHECK(refusal_with("dense class", 7) ==
+        "--layers: found 'class' at character 7, expected units, a whole number from 1 to 65536, or classes");
+  CHECK(refusal_with("dropout classes, dense 10", 7) ==
+        "--layers: found 'classes' at character 9, expected rate, a number from 0 to below 1");
 }
 
 TEST_CASE("a wrong text is refused with the place and what was expected") {

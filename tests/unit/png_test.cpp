@@ -108,6 +108,42 @@ TEST_CASE("every kind of PNG is read as grey over white paper") {
   }
 }
 
+TEST_CASE("a PNG is turned as its EXIF orientation says") {
+  // A chunk with one 16-bit tag, the orientation, before the pixels of 2 rows and 3 columns.
+  const auto turned = [](int orientation, bool little, const std::vector<Bytes8>& rows, int kind) {
+    const std::string byte(1, static_cast<char>(orientation)), zero(1, '\0');
+    const std::string tiff = little ? "II*" + zero + "\x08" + zero + zero + zero + "\1" + zero + "\x12\1\3" +
+                                          zero + "\1" + zero + zero + zero + byte + zero + zero + zero
+                                    : "MM" + zero + "*" + zero + zero + zero + "\x08" + zero + "\1\1\x12" +
+                                          zero + "\3" + zero + zero + zero + "\1" + zero + byte + zero + zero;
+    std::string chunk = zero + zero + zero + static_cast<char>(tiff.size()) + "eXIf" + tiff;
+    const auto crc = libdeflate_crc32(0, &chunk[4], chunk.size() - 4);
+    for (int shift = 24; shift >= 0; shift -= 8) chunk += static_cast<char>(crc >> shift);
+    return read_back(png_of(8, kind, 3, rows).insert(8 + 25, chunk));  // behind the signature and IHDR
+  };
+  const std::vector<Bytes8> upright{{1, 2, 3}, {4, 5, 6}};
+  // What a viewer shows of it, row by row (EXIF 2.32, 4.6.4 A).
+  const std::vector<std::vector<Bytes8>> expected{
+      {{1, 2, 3}, {4, 5, 6}},   {{3, 2, 1}, {6, 5, 4}},   {{6, 5, 4}, {3, 2, 1}},   {{4, 5, 6}, {1, 2, 3}},
+      {{1, 4}, {2, 5}, {3, 6}}, {{4, 1}, {5, 2}, {6, 3}}, {{6, 3}, {5, 2}, {4, 1}}, {{3, 6}, {2, 5}, {1, 4}},
+  };
+  for (int orientation = 0; orientation <= 9; ++orientation) {
+    const bool is_known = orientation >= 1 && orientation <= 8;
+    const std::vector<Bytes8>& rows =
+        is_known ? expected[static_cast<std::size_t>(orientation) - 1] : upright;
+    Bytes8 pixels;
+    for (const Bytes8& row : rows) pixels.insert(pixels.end(), row.begin(), row.end());
+    for (const bool little : {true, false}) {
+      const GreyPicture picture = turned(orientation, little, upright, PNG_COLOR_TYPE_GRAY);
+      CHECK((picture.rows == rows.size() && picture.cols == rows[0].size()));
+      CHECK(picture.pixels == pixels);
+    }
+  }
+  const std::vector<Bytes8> colour{{0, 0, 0, 255, 255, 255, 40, 40, 40}};
+  const GreyPicture picture = turned(8, true, colour, PNG_COLOR_TYPE_RGB);
+  CHECK((picture.rows == 3 && picture.cols == 1 && picture.pixels == Bytes8{40, 255, 0}));
+}
+
 TEST_CASE("what is no PNG, damaged, cut short or too large is refused") {
   const auto refusal = [](const std::string& bytes) { return test::error_of([&] { read_back(bytes); }); };
   const std::string good =

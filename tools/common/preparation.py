@@ -1,7 +1,7 @@
 """How pictures became the images that a network has learned from, so that new ones are prepared alike.
 
-A data set says it in the file preparation.json beside its images, which make_idx writes, and a model in its
-metadata "preparation". Both are one JSON object:
+A data set says it in the file preparation.json beside its images, which make_idx writes; a data set that is a
+SafeTensors file, and a model, in the metadata "preparation". It is one JSON object:
 
     {"preparation": "digits"}                     as MNIST's: the ink, cropped, scaled and centred; what does
                                                   not look like one digit is rejected

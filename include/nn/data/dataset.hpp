@@ -48,9 +48,9 @@ inline std::uint32_t crc32(const Dataset& data) {
 }
 
 // How many classes there are: `expected`; if that is 0, what the file states; if it does not, as many as are
-// `named`, if the labels fit; else 10, or more if no label is left out: 26 in EMNIST's letters, labelled
-// 1 .. 26, make 27, of which class 0 stays unused. So one wrong label does not become a class. Throws Error
-// if a label does not fit.
+// `named`, 10 if none is, or more if no label is left out: 26 in EMNIST's letters, labelled 1 .. 26, make 27,
+// of which class 0 stays unused. So one wrong label does not become a class. Throws Error if a label does not
+// fit.
 inline std::size_t count_classes(const Labels& labels, std::size_t expected, std::size_t named = 0) {
   std::array<bool, 256> occurs{};
   for (const std::uint8_t label : labels.labels()) occurs[label] = true;
@@ -59,13 +59,13 @@ inline std::size_t count_classes(const Labels& labels, std::size_t expected, std
   while (missing < largest && occurs[missing]) ++missing;
 
   const std::size_t stated = expected != 0 ? expected : labels.classes;
-  if (stated == 0 && largest < named) return named;
-  const std::size_t classes = stated != 0 ? stated : 10;
+  const std::size_t classes = stated != 0 ? stated : named != 0 ? named : 10;
   if (largest < classes) return classes;
   if (stated == 0 && missing == largest) return largest + 1;
   std::string or_more;
   if (stated == 0) {
-    or_more = ", or every label from 1 to " + std::to_string(largest) + ": " + std::to_string(missing) +
+    or_more = (named != 0 ? ", as " + std::to_string(named) + " classes have names" : "") +
+              ", or every label from 1 to " + std::to_string(largest) + ": " + std::to_string(missing) +
               " does not occur";
   }
   throw Error(labels.source, "label " + std::to_string(largest) + ", expected 0 to " +

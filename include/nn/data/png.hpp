@@ -7,11 +7,14 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/core/error.hpp"
+#include "nn/data/exif.hpp"
 #include "nn/files/atomic_file.hpp"
 
 namespace nn {
@@ -23,6 +26,26 @@ struct GreyPicture {
 
 inline constexpr std::size_t kMaxPicturePixels = std::size_t{1} << 26;
 inline constexpr std::size_t kLargestPictureFile = std::size_t{1} << 28;  // bytes
+
+// As seen when held as EXIF's orientation says (exif.hpp).
+inline GreyPicture turned_upright(GreyPicture picture, int orientation) {
+  if (orientation == 1) return picture;
+  const bool swaps = orientation >= 5;
+  GreyPicture upright{swaps ? picture.cols : picture.rows, swaps ? picture.rows : picture.cols,
+                      std::vector<std::uint8_t>(picture.pixels.size())};
+  const bool from_below = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  // Of each upright pixel, where the camera stored it: 5 to 8 swap rows and columns first.
+  for (std::size_t row = 0; row < upright.rows; ++row) {
+    for (std::size_t col = 0; col < upright.cols; ++col) {
+      std::size_t r = swaps ? col : row, c = swaps ? row : col;
+      if (from_below) r = picture.rows - 1 - r;
+      if (from_right) c = picture.cols - 1 - c;
+      upright.pixels[row * upright.cols + col] = picture.pixels[r * picture.cols + c];
+    }
+  }
+  return upright;
+}
 
 inline bool is_png(std::span<const std::uint8_t> file) {
   return file.size() >= 8 && png_sig_cmp(file.data(), 0, 8) == 0;
@@ -43,11 +66,25 @@ inline std::uint8_t grey_over_white(const std::uint8_t* rgba) {
   const std::uint32_t alpha = rgba[3];
   return static_cast<std::uint8_t>((luma * alpha + 255'000u * (255u - alpha) + 127'500u) / 255'000u);
 }
+
+// Of the chunk eXIf, which libpng's simplified interface does not give; 1, upright, without one.
+inline int png_orientation(std::span<const std::uint8_t> file) {
+  constexpr std::size_t kSignature = 8, kHead = 8,
+                        kChecksum = 4;  // of a chunk: length and name, content, CRC
+  for (std::size_t at = kSignature; at + kHead + kChecksum <= file.size();) {
+    std::size_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i) length = length << 8 | file[at + i];
+    if (length > file.size() - at - kHead - kChecksum) break;
+    if (std::memcmp(&file[at + 4], "eXIf", 4) == 0) return exif_orientation(file.subspan(at + kHead, length));
+    at += kHead + length + kChecksum;
+  }
+  return 1;
+}
 }  // namespace detail
 
-// Any PNG: 1 to 16 bits, grey, colour or palette, interlaced or not; what is transparent shows white paper.
-// `source` is where `file` is from, for messages. Throws Error if it is no PNG, is damaged, or has more than
-// 2^26 pixels.
+// Any PNG: 1 to 16 bits, grey, colour or palette, interlaced or not, turned as its EXIF orientation says;
+// what is transparent shows white paper. `source` is where `file` is from, for messages. Throws Error if it
+// is no PNG, is damaged, or has more than 2^26 pixels.
 inline GreyPicture read_png(std::span<const std::uint8_t> file, const std::string& source) {
   const auto refuse = [&](const std::string& found) {
     throw Error(source, found + ", expected a PNG picture");
@@ -69,12 +106,12 @@ inline GreyPicture read_png(std::span<const std::uint8_t> file, const std::strin
   GreyPicture picture{rows, cols, std::vector<std::uint8_t>(rows * cols)};
   if (is_grey) {  // the same as below, without a colour and an opacity for every pixel
     read_into(picture.pixels);
-    return picture;
+    return turned_upright(std::move(picture), detail::png_orientation(file));
   }
   std::vector<std::uint8_t> rgba(rows * cols * 4);
   read_into(rgba);
   for (std::size_t i = 0; i < rows * cols; ++i) picture.pixels[i] = detail::grey_over_white(&rgba[4 * i]);
-  return picture;
+  return turned_upright(std::move(picture), detail::png_orientation(file));
 }
 
 // 8 bits of grey. The file appears whole or not at all. Throws Error if it cannot be written.

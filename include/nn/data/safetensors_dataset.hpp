@@ -3,6 +3,8 @@
 //   train_images, test_images   U8, or F32 from 0 to 1: (N, H, W) or (N, 1, H, W)
 //   train_labels, test_labels   U8, I32 or I64: class numbers (N). U8, I32, I64 or F32: one-hot (N, K)
 //
+// The metadata "preparation" may say how pictures became these images (preparation.hpp).
+//
 // F32 pixels become bytes, round(255 x), so that four times as many images fit into memory and cache.
 #pragma once
 

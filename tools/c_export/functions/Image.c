@@ -1,0 +1,3 @@
+typedef struct {
+  int rows, cols, channels;
+} Image;

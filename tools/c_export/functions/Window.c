@@ -1,0 +1,3 @@
+typedef struct {
+  int size, stride, padding; /* padding: zeros before the first row and column */
+} Window;

@@ -1,0 +1,7 @@
+typedef float Weight;
+
+typedef struct {
+  int inputs, outputs;
+  const Weight *weight; /* (inputs, outputs) */
+  const float *bias;    /* (outputs) */
+} Linear;
