@@ -27,6 +27,12 @@ constexpr std::array kPresets{
       "optimizer": "adamw", "weight-decay": 0.05, "lr": 0.006,
       "batch-size": 256, "schedule": "one-cycle", "epochs": 250,
       "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:30"})"},
+    Preset{"mnist_mlp", "drawing", R"({
+      "hidden": "768,128", "init": "he",
+      "optimizer": "adamw", "weight-decay": 0.05, "lr": 0.006,
+      "batch-size": 256, "schedule": "one-cycle", "epochs": 30,
+      "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:30",
+      "redrawn": 0.5, "outliers": 0.05})"},
     Preset{"mnist_cnn", "fast",
            R"({
       "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
@@ -47,6 +53,34 @@ constexpr std::array kPresets{
       "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
            R"(conv 64 3x3, batch-norm, relu, dense classes", "label-smoothing": 0.1,
       "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.006, "beta1": 0.85, "beta2": 0.95,
+      "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 8,
+      "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:20",
+      "redrawn": 0.5, "outliers": 0.05})"},
+    Preset{
+        "mnist_attention_pool", "fast",
+        R"({
+      "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
+        R"(patches 1 32, position learned, residual(layer-norm, attention 2 projection), )"
+        R"(residual(layer-norm, dense 64, gelu, dense 32), layer-norm, mean, dense classes", "label-smoothing": 0.1,
+      "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.005, "beta1": 0.85, "beta2": 0.95,
+      "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 4,
+      "augment": "shift=1,rotate=8,scale=0.08,shear=0.08"})"},
+    Preset{
+        "mnist_attention_pool", "best",
+        R"({
+      "layers": "conv 32 3x3, max-pool 2, batch-norm, relu, conv 64 3x3, max-pool 2, batch-norm, relu, )"
+        R"(patches 1 64, position learned, residual(layer-norm, attention 4 projection), )"
+        R"(residual(layer-norm, dense 128, gelu, dense 64), layer-norm, mean, dense classes", "label-smoothing": 0.1,
+      "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.003, "beta1": 0.85, "beta2": 0.95,
+      "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 20,
+      "augment": "shift=1.5,rotate=12,scale=0.12,shear=0.12"})"},
+    Preset{
+        "mnist_attention_pool", "drawing",
+        R"({
+      "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
+        R"(patches 1 32, position learned, residual(layer-norm, attention 2 projection), )"
+        R"(residual(layer-norm, dense 64, gelu, dense 32), layer-norm, mean, dense classes", "label-smoothing": 0.1,
+      "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.005, "beta1": 0.85, "beta2": 0.95,
       "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 8,
       "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:20",
       "redrawn": 0.5, "outliers": 0.05})"},

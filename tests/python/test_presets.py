@@ -9,11 +9,7 @@ import pytest
 from models import load_model
 from support import MNIST_PROGRAMS, error_line, interrupt_after, random_images, run_program
 
-PRESETS = {
-    "mnist_mlp": ["plain", "fast", "best"],
-    "mnist_cnn": ["plain", "fast", "best", "drawing"],
-    "mnist_attention_pool": ["plain"],
-}
+PRESETS = {program: ["plain", "fast", "best", "drawing"] for program in MNIST_PROGRAMS}
 NETWORK = {
     "mnist_mlp": ["hidden", "activation", "dropout"],
     "mnist_cnn": ["filters", "kernel"],
