@@ -43,7 +43,9 @@ class Training:
         self.library = build_library(folder)
         (folder / "kept").mkdir()
         whole.mkdir()
-        subprocess.run(self.command(), cwd=whole, check=True, capture_output=True)
+        done = subprocess.run(self.command(), cwd=whole, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Finding(f"an uninterrupted run ends with status {done.returncode}: {done.stderr}")
         self.model, self.losses = (whole / "model.safetensors").read_bytes(), losses(whole)
         self.begin()
 
