@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
     check_apart({}, {{"--output", output}, {"--log", log_path}});
     if (!output.empty()) nn::check_writable(output);
     if (!log_path.empty()) nn::check_writable(log_path);
+    ignore_closed_pipes();
 
     // Data: the truth table of the gate, in the order 00 01 10 11.
     const nn::XorSamples samples = nn::truth_table(gate);

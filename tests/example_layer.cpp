@@ -48,7 +48,7 @@ int main(int count, char** arguments) try {
   const Safetensors checkpoint("example_layer.safetensors");  // as after a new start of the program
   Network resumed = read_network(checkpoint);
   TrainingState later(SimpleRng(0), all_images(digits), options.optimizer);
-  load_checkpoint(checkpoint, resumed, later, options.optimizer);
+  load_checkpoint(checkpoint, resumed, later, options);
   train(resumed, {digits}, options, later, team);
   const bool same = resumed.tensors()[0]->value == network.tensors()[0]->value;
   std::printf("the resumed run has %s weights\n", same ? "the same" : "other");

@@ -13,6 +13,10 @@ python_packages=(python3 python3-venv python3-tk)
 # For the page, whose recognizer is WebAssembly. Debian 12 and later, Ubuntu 24.04 and later.
 web_packages=(cmake make clang-19 lld-19 wasi-libc libc++-19-dev-wasm32 libc++abi-19-dev-wasm32 libclang-rt-19-dev-wasm32
   nlohmann-json3-dev libhwy-dev)
+# shellcheck disable=SC2034  # test.sh and soak.sh use it
+# clang with its sanitizers and libFuzzer: a part of clang on Ubuntu 22.04, later a package of their own.
+sanitizer_packages=(catch2 clang)
+grep -qsxF 'VERSION_ID="22.04"' /etc/os-release || sanitizer_packages+=(libclang-rt-dev)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "error: $*"; exit 1; }

@@ -6,10 +6,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$root"
 
-test_packages=(catch2 libbenchmark-dev clang clang-format shellcheck xvfb postgresql libopenmpi-dev openmpi-bin)
+test_packages=("${sanitizer_packages[@]}" libbenchmark-dev clang-format shellcheck xvfb postgresql libopenmpi-dev openmpi-bin)
 [[ $(uname -m) != x86_64 ]] || test_packages+=(qemu-user)  # runs the programs on other processors
-# clang's sanitizers: a part of clang on Ubuntu 22.04, later a package of their own.
-grep -qsxF 'VERSION_ID="22.04"' /etc/os-release || test_packages+=(libclang-rt-dev)
 
 # The page's own tests, which are skipped where there is no WebAssembly compiler or no browser. Ubuntu's is a snap.
 ! grep -qsxF 'ID=debian' /etc/os-release || test_packages+=("${web_packages[@]}" chromium chromium-driver)
@@ -38,7 +36,7 @@ test_python() {
   python_environment requirements.txt tools/requirements-export.txt tools/requirements-handwriting.txt \
     tools/requirements-sweep.txt tests/python/requirements.txt
   env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python \
-    --numprocesses "$jobs" --dist loadfile
+    --numprocesses "$jobs" --dist loadfile -rs  # tests that were skipped, and why
 }
 
 # step NAME COMMAND...: in a subshell, so that a `die` ends the step and not the run.
@@ -51,23 +49,28 @@ step() {
   summary+=$(printf '%s %5d s  %s' "$result" $((SECONDS - start)) "$name")$'\n'
 }
 
+# The same for a step that --fast leaves out.
+slow_step() {
+  if [[ $fast == false ]]; then step "$@"; else leave_out "$1"; fi
+}
+leave_out() { summary+="not run          $1"$'\n'; }
+
+fast=false
 case ${1:-} in
-  '' | --fast) ;;
+  '') ;;
+  --fast) fast=true ;;
   *) sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac
 
 need_packages "${cxx_packages[@]}" "${python_packages[@]}" "${test_packages[@]}"
-if [[ ${1:-} != --fast ]]; then
-  step "shell scripts: shellcheck" check_shell
-  step "C++ layout: clang-format" check_cpp_format
-fi
+slow_step "shell scripts: shellcheck" check_shell
+slow_step "C++ layout: clang-format" check_cpp_format
 step "C++, Release: unit tests" test_build build all -DCMAKE_BUILD_TYPE=Release
-if [[ ${1:-} != --fast ]]; then
-  # Another compiler and the sanitizers in one build. Not RelWithDebInfo, which would switch the assertions off.
-  step "C++, clang, address and undefined-behaviour sanitizers: unit tests" test_build build-sanitize unit_tests \
-    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DCMAKE_CXX_COMPILER=clang++ -DNN_SANITIZE=ON
-fi
+# Another compiler and the sanitizers in one build. Not RelWithDebInfo, which would switch the assertions off.
+slow_step "C++, clang, address and undefined-behaviour sanitizers: unit tests" test_build build-sanitize unit_tests \
+  -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DCMAKE_CXX_COMPILER=clang++ -DNN_SANITIZE=ON
 step "Programs and Python tools: pytest" test_python
+leave_out "fuzzing, killed runs, failing disks, ThreadSanitizer: tools/soak.sh all"
 
 printf '\n%s%d passed, %d failed\n' "$summary" "$passed" "$failed"
 ((failed == 0))

@@ -95,4 +95,8 @@ void Interrupt::note(int signal) {
   std::signal(signal, SIG_DFL);  // so that the next one is not caught
 }
 
+void ignore_closed_pipes() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
 }  // namespace nn::cli

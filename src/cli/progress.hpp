@@ -41,4 +41,7 @@ class Interrupt {
   static inline volatile std::sig_atomic_t requested_ = 0;
 };
 
+// For training: whoever reads what it prints may leave (`| head`), and the model is written all the same.
+void ignore_closed_pipes();
+
 }  // namespace nn::cli

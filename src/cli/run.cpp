@@ -302,7 +302,7 @@ void save_checkpoint(const std::string& path, const RunOptions& o, const Network
 void resume(const RunOptions& o, Network& network, const RunData& data, TrainingState& state) {
   if (!o.settled->resumed) return;
   const Safetensors& checkpoint = *o.settled->resumed;
-  load_checkpoint(checkpoint, network, state, o.training.optimizer);
+  load_checkpoint(checkpoint, network, state, o.training);
   const std::string there = checkpoint.text("images_crc32"), here = std::to_string(crc32(data.train));
   if (there != here) {
     throw Error(checkpoint.path(),
@@ -443,6 +443,8 @@ int run(Options& app, RunOptions& options, int argc, char** argv, const std::fun
   add_augment_command(app);
   return app.run(argc, argv, [&] {
     settle(app, options);
+    const bool trains = !options.show_network && options.save_config != "-";
+    if (trains) ignore_closed_pipes();
     if (options.save_config != "-") return body();
     std::printf("%s\n", json_text(options.settled->settings, 2).c_str());
     return kDone;

@@ -12,6 +12,7 @@
 #include <cassert>
 #include <cstdlib>
 #include <limits>
+#include <new>
 #include <sstream>
 #include <string>
 
@@ -23,13 +24,21 @@ namespace nn {
 
 namespace {
 
-// The library's name where a program runs, else its place where it was built.
+// The library's name where a program runs, else its place where it was built. Throws Error if it is in
+// neither, std::bad_alloc if it does not fit into the memory that there is (ulimit -v), which glibc has these
+// words for.
 void* open_library() {
+  std::string found;
   for (const char* name : {"libopenblas.so.0", NN_OPENBLAS_FILE}) {
     if (void* library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
+    found = ::dlerror();
+    for (const char* words :
+         {"failed to map segment", "cannot map zero-fill pages", "Cannot allocate memory"}) {
+      if (found.find(words) != found.npos) throw std::bad_alloc();
+    }
   }
   throw Error("libopenblas.so.0",
-              std::string(::dlerror()) + ", expected OpenBLAS (Debian and Ubuntu: apt install libopenblas0)");
+              found + ", expected OpenBLAS (Debian and Ubuntu: apt install libopenblas0)");
 }
 
 template <class Function>

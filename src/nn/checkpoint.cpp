@@ -61,7 +61,7 @@ void check_network(const Safetensors& file, const Network& here) {
 
 // The metadata "training"; state.order is that of the run already. Throws Error if it is damaged, or if what
 // it says cannot be.
-void read_training(const Safetensors& file, TrainingState& state, const OptimizerOptions& optimizer) {
+void read_training(const Safetensors& file, TrainingState& state, const TrainingOptions& options) {
   const auto refuse = [&](const std::string& found) {
     throw Error(file.path(), "the metadata \"training\" " + found + ", expected the state of a run");
   };
@@ -84,7 +84,7 @@ void read_training(const Safetensors& file, TrainingState& state, const Optimize
   } catch (const nlohmann::json::exception&) {
     refuse("is damaged");
   }
-  state.optimizer = Optimizer(optimizer, steps);
+  state.optimizer = Optimizer(options.optimizer, steps);
 
   const std::size_t epochs = state.log.size(), images = state.order.size();
   const bool is_best_among_them = state.best_epoch <= epochs && (state.best_epoch > 0) == (epochs > 0);
@@ -98,9 +98,10 @@ void read_training(const Safetensors& file, TrainingState& state, const Optimize
              " of its log");
     }
   }
-  if (state.batch > images || steps > (epochs + 1) * images) {
-    refuse("has done batch " + std::to_string(state.batch) + " and " + std::to_string(steps) +
-           " steps with " + std::to_string(images) + " images");
+  const std::size_t batches = (images + options.batch_size - 1) / options.batch_size;  // of an epoch
+  if (state.batch > batches || steps > (epochs + 1) * batches) {
+    refuse("has done batch " + std::to_string(state.batch) + " of " + std::to_string(batches) + " and " +
+           std::to_string(steps) + " steps in " + std::to_string(epochs) + " whole epochs");
   }
   const auto is_amount = [](double x) { return x >= 0; };
   if (!is_amount(state.loss_sum) || !is_amount(state.seconds) ||
@@ -124,11 +125,11 @@ void read_order(const Safetensors& file, std::vector<std::uint32_t>& order) {
 }  // namespace
 
 void load_checkpoint(const Safetensors& file, Network& network, TrainingState& state,
-                     const OptimizerOptions& optimizer) {
+                     const TrainingOptions& options) {
   check_network(file, network);
   read_weights(file, network);
   read_order(file, state.order);
-  read_training(file, state, optimizer);
+  read_training(file, state, options);
   const auto read = [&](const std::string& prefix, const Tensor& t, Floats& values) {
     values.resize(t.elements());
     read_finite(file, prefix + t.name, t.shape, values);

@@ -94,6 +94,23 @@ def test_a_pipe_is_written_to_while_it_is_read(tmp_path: Path) -> None:
         assert reader.communicate()[0] == (tmp_path / "file").read_bytes()
 
 
+@pytest.mark.parametrize("program", [*MNIST_PROGRAMS, "mlp_simple"])
+def test_a_model_is_written_though_nobody_reads_what_is_printed(
+    program: str, small_data: Path, tmp_path: Path
+) -> None:
+    """As with `| head -0`."""
+    args = ["--output", "m.bin", "--log", "l.txt"]
+    args += ["--epochs", "2000"] if program == "mlp_simple" else ["--epochs", "1", "--data-dir", small_data]
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [BUILD / program, *map(str, args)]
+    result = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    line = f"{program}: error: standard output: writing failed, expected a place for all that is printed\n"
+    assert (result.returncode, result.stderr) == (1, line)
+    assert sorted(os.listdir(tmp_path)) == ["l.txt", "m.bin"]
+
+
 def test_nan_loss_is_told(small_data: Path, tmp_path: Path) -> None:
     result = run_program("mnist_mlp", "--lr", "1e6", "--data-dir", small_data, "--quiet", cwd=tmp_path)
     assert re.match(

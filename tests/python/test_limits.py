@@ -33,6 +33,15 @@ def test_threads_that_the_system_does_not_give(small_data: Path, tmp_path: Path)
     assert error_line(result, "mnist_mlp", 1).startswith("threads: 256 asked for, the system starts only ")
 
 
+@pytest.mark.parametrize("kilobytes", range(60_000, 160_000, 5_000))
+def test_too_little_memory_is_told(kilobytes: int, small_data: Path, tmp_path: Path) -> None:
+    """Wherever it runs out: for the data, for loading OpenBLAS or within it."""
+    args = ["--epochs", 1, "--quiet", "--threads", 2, "--data-dir", small_data]
+    result = run_with_less_memory(kilobytes, "mnist_mlp", *args, cwd=tmp_path)
+    if result.returncode != 0:
+        assert error_line(result, "mnist_mlp") == "memory: the system has none left for this"
+
+
 def test_the_longest_images(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for part in ("train", "t10k"):

@@ -249,6 +249,9 @@ def test_bad_pictures(tmp_path: Path) -> None:
         for options in ((), PICTURES):
             said = refusal(tmp_path / "pictures", *options)
             assert said.startswith(f"{path}: not a picture that can be read, expected")
+    Image.new("1", (1 << 26, 1)).save(path)
+    said = refusal(tmp_path / "pictures")
+    assert said == f"{path}: 67108864 x 1 pixels, expected at most 1000000 a side"
     save(path, np.full((30, 30), 255))
     said = refusal(tmp_path / "pictures")
     assert said == f"{path}: an empty picture, expected a drawing"

@@ -85,9 +85,8 @@ void refuse(
   change(file, good, "moment2.dense1.weight");
   file.save(folder / "bad.safetensors");
   Run run(kAdam);
-  CHECK_THROWS_WITH(
-      load_checkpoint(Safetensors(folder / "bad.safetensors"), run.model, run.state, kAdam.optimizer),
-      test::contains("bad.safetensors: ") && test::contains(expected));
+  CHECK_THROWS_WITH(load_checkpoint(Safetensors(folder / "bad.safetensors"), run.model, run.state, kAdam),
+                    test::contains("bad.safetensors: ") && test::contains(expected));
 }
 
 }  // namespace
@@ -121,7 +120,7 @@ TEST_CASE("a run killed at random batches and resumed from disk gives the same m
         ++interruptions;
         save_checkpoint(path, part->model, part->state, {});
         part = std::make_unique<Run>(options);
-        load_checkpoint(Safetensors(path), part->model, part->state, options.optimizer);
+        load_checkpoint(Safetensors(path), part->model, part->state, options);
       }
       CHECK(outcome == expected);
       CHECK(part->model_bytes(folder) == whole.model_bytes(folder));
@@ -148,7 +147,7 @@ TEST_CASE("a checkpoint of another network is refused with both") {
   SimpleRng rng(7);
   Network other = network_of(16, rng);
   CHECK_THROWS_WITH(
-      load_checkpoint(file, other, run.state, kAdam.optimizer),
+      load_checkpoint(file, other, run.state, kAdam),
       test::contains("is a checkpoint of another network: dense 12, batch-norm, relu, dropout 0.2, "
                      "dense 10 for 784 pixels there, dense 16, batch-norm, relu, dropout 0.2, dense 10 "
                      "for 784 pixels here"));
@@ -185,8 +184,10 @@ TEST_CASE("a damaged checkpoint is refused") {
     }
   }
   const std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
-  refuse(with_training("batch", huge), "has done batch 18446744073709551615 and 30 steps with 1300 images");
-  refuse(with_training("optimizer_steps", huge), "and 18446744073709551615 steps with 1300 images");
+  refuse(with_training("batch", huge),
+         "has done batch 18446744073709551615 of 21 and 30 steps in 1 whole epochs");
+  refuse(with_training("batch", 22u), "has done batch 22 of 21");
+  refuse(with_training("optimizer_steps", huge), "and 18446744073709551615 steps in 1 whole epochs");
   refuse(with_training("seconds", -1), "holds a negative loss or time");
   refuse(with_training("loss_sum", -0.5), "holds a negative loss or time");
   const auto log = [](auto epoch, double seconds) {
@@ -216,7 +217,7 @@ TEST_CASE("a checkpoint without its network or without a state is refused") {
     for (const Tensor* t : run.model.state()) file.tensor(t->name, t->shape, t->value);
     file.tensor("order", {run.state.order.size()}, run.state.order);
     file.save(path);
-    return test::error_of([&] { load_checkpoint(Safetensors(path), run.model, run.state, kAdam.optimizer); });
+    return test::error_of([&] { load_checkpoint(Safetensors(path), run.model, run.state, kAdam); });
   };
   CHECK_THAT(refusal({{"format", "nn.model"}}), test::contains("odd.safetensors: network is not JSON"));
   CHECK_THAT(refusal({{"format", "nn.model"}, {"network", "[]"}}),
@@ -231,9 +232,9 @@ TEST_CASE("a checkpoint of a run with other images is refused") {
   const Safetensors file(some_checkpoint(folder, kAdam));
   Run run(kAdam);
   run.state.order = stratified_split(images(), kHeldOut, 8).training;
-  CHECK_THROWS_WITH(load_checkpoint(file, run.model, run.state, kAdam.optimizer),
+  CHECK_THROWS_WITH(load_checkpoint(file, run.model, run.state, kAdam),
                     test::contains("\"order\" names other images"));
   run.state.order.pop_back();
-  CHECK_THROWS_WITH(load_checkpoint(file, run.model, run.state, kAdam.optimizer),
+  CHECK_THROWS_WITH(load_checkpoint(file, run.model, run.state, kAdam),
                     test::contains("\"order\"") && test::contains("(1300,)"));
 }

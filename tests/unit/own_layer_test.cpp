@@ -101,7 +101,7 @@ TEST_CASE("a layer of one's own is trained, saved, resumed and evaluated as ours
   SimpleRng again(42);
   Network resumed = parse_network(kLayers, {28, 28, 1}, "--layers").build(again);
   TrainingState later(again, split.training, options.optimizer);
-  load_checkpoint(Safetensors(folder / "checkpoint.safetensors"), resumed, later, options.optimizer);
+  load_checkpoint(Safetensors(folder / "checkpoint.safetensors"), resumed, later, options);
   REQUIRE(train(resumed, {data, split.validation}, options, later, team) == Outcome::finished);
   CHECK(evaluate(resumed, data, split.validation, team).loss == whole.loss);
 }

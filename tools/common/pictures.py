@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 from common.errors import InputError, os_reason
 
 MAX_PIXELS = 1 << 26  # of a file, as in the C++ programs
+MAX_SIDE = 1_000_000  # pixels, as libpng has it
 
 
 def read_grey(path: Path) -> np.ndarray:
@@ -20,10 +21,15 @@ def read_grey(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
+            if max(image.size) > MAX_SIDE:
+                found = f"{image.width} x {image.height} pixels"
+                raise InputError(path, found, f"at most {MAX_SIDE} a side")
             turned = ImageOps.exif_transpose(image)
             return _grey(turned if turned.mode.startswith(("I", "F")) else turned.convert("RGBA"))
     except Image.DecompressionBombError as error:
         raise InputError(path, f"more than {MAX_PIXELS} pixels", "a smaller picture") from error
+    except InputError:
+        raise
     except Exception as error:  # of a damaged file, Pillow raises nearly anything
         by_system = isinstance(error, OSError) and error.errno is not None  # Pillow's own have no number
         found = os_reason(error) if by_system else "not a picture that can be read"

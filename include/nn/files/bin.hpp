@@ -15,6 +15,7 @@
 
 #include "nn/core/error.hpp"
 #include "nn/core/tensor.hpp"
+#include "nn/core/text.hpp"
 #include "nn/files/atomic_file.hpp"
 #include "nn/files/read_file.hpp"
 
@@ -79,7 +80,7 @@ class BinReader {
       if (!finite(std::span<const T>(read))) {
         std::size_t i = 0;
         while (std::isfinite(read[i])) ++i;
-        throw Error(path(), "weight " + std::to_string(part[i]) + " at byte " +
+        throw Error(path(), "weight " + number_text(part[i]) + " at byte " +
                                 std::to_string(offset_ + i * sizeof(double)) + ", expected a finite number");
       }
       offset_ += count * sizeof(double);

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <span>
@@ -88,7 +87,7 @@ class InputFile {
   void read_at(std::size_t offset, void* out, std::size_t size) const {
     if (bytes_) {
       if (offset > size_ || size > size_ - offset) throw Error(path_, "ends early, expected more bytes");
-      std::memcpy(out, bytes_ + offset, size);
+      std::copy_n(bytes_ + offset, size, static_cast<std::uint8_t*>(out));  // of 0 bytes `out` may be null
       return;
     }
     for (char* next = static_cast<char*>(out); size > 0;) {

@@ -24,6 +24,6 @@ void save_checkpoint(const std::string& path, const Network& network, const Trai
 // Brings the network and `state`, made for a new run with the same options, to where the checkpoint was.
 // Throws Error if it is of another network or of other images, or if anything is missing or damaged.
 void load_checkpoint(const Safetensors& file, Network& network, TrainingState& state,
-                     const OptimizerOptions& optimizer);
+                     const TrainingOptions& options);
 
 }  // namespace nn

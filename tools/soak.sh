@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Long campaigns against the programs, beyond what tools/test.sh has time for. Status 1 and a line if one finds something.
+#
+# Usage: tools/soak.sh fuzz [SECONDS]     each target of tests/fuzz for so many seconds, 600 by default
+#        tools/soak.sh kill [TIMES]       kills training, most of it during saves, and resumes it, 200 times by default
+#        tools/soak.sh faults [TIMES]     full disks, failing writes and power cuts at so many places, 200 by default
+#        tools/soak.sh threads            kernels and training with 1, 2 and 4 threads under ThreadSanitizer
+#        tools/soak.sh all [SECONDS]      all of them in about so many seconds, 1800 by default
+set -euo pipefail
+# shellcheck source=tools/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+cd "$root"
+
+usage() { sed -n '4,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+
+sanitizer_build=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1" -DCMAKE_CXX_COMPILER=clang++ -DNN_BUILD_TESTS=ON)
+
+# What libFuzzer makes up stays in build-fuzz/corpus for the next campaign; what it finds is in build-fuzz/found-*.
+fuzz() {
+  local seconds=$1 name names=() seeds
+  configure build-fuzz "${sanitizer_build[@]}" -DNN_FUZZ=ON
+  for name in tests/fuzz/*.cpp; do
+    name=$(basename "$name" .cpp)
+    [[ $name == replay ]] || names+=("$name")
+  done
+  build build-fuzz --target "${names[@]/#/fuzz_}"
+  for name in "${names[@]}"; do
+    say "fuzz $name for $seconds seconds"
+    mkdir -p "build-fuzz/corpus/$name"
+    seeds=(tests/golden)
+    [[ ! -d tests/fuzz/corpus/$name ]] || seeds+=("tests/fuzz/corpus/$name")
+    "build-fuzz/tests/fuzz_$name" -max_total_time="$seconds" -max_len=8192 -timeout=60 -rss_limit_mb=2048 \
+      -print_final_stats=1 -verbosity=0 -artifact_prefix="build-fuzz/found-$name-" "build-fuzz/corpus/$name" \
+      "${seeds[@]}" || die "fuzzing $name found something: build-fuzz/found-$name-*"
+  done
+}
+
+# Builds the programs, and the Python that kills them.
+prepare_programs() {
+  configured build || configure build -DCMAKE_BUILD_TYPE=Release -DNN_BUILD_TESTS=OFF
+  build build --target mnist_mlp
+  python_environment requirements.txt
+}
+
+kill_and_resume() {
+  prepare_programs
+  .venv/bin/python tests/soak/kill_and_resume.py "$@" || die "killing training found something"
+}
+
+faults() {
+  prepare_programs
+  .venv/bin/python tests/soak/faults.py "$@" || die "failing writes found something"
+}
+
+# Nothing is suppressed: OpenBLAS, which is not compiled with the sanitizer, gives no reports.
+threads() {
+  local count program
+  configure build-tsan "${sanitizer_build[@]}" -DNN_SANITIZE_THREADS=ON
+  build build-tsan --target unit_tests mnist_mlp mnist_cnn mnist_attention_pool
+  export TSAN_OPTIONS=halt_on_error=1
+  build-tsan/tests/unit_tests --filenames-as-tags \
+    '[#parallel_test],[#matmul_test],[#layers_test],[#fusions_test],[#network_test],[#optimizer_test]' ||
+    die "ThreadSanitizer found something in the unit tests"
+  for count in 1 2 4; do
+    for program in mnist_mlp mnist_cnn mnist_attention_pool; do
+      say "$program with $count threads"
+      "build-tsan/$program" --threads "$count" --epochs 1 --train-limit 3000 --augment shift=1 --quiet \
+        --output "build-tsan/$program-$count.bin" --log "" || die "ThreadSanitizer found something in $program"
+      cmp "build-tsan/$program-1.bin" "build-tsan/$program-$count.bin" || die "another model with $count threads"
+    done
+  done
+}
+
+need_packages "${cxx_packages[@]}" "${python_packages[@]}" "${sanitizer_packages[@]}"
+case ${1:-} in
+  fuzz) fuzz "${2:-600}" ;;
+  kill) kill_and_resume --times "${2:-200}" ;;
+  faults) faults --times "${2:-200}" ;;
+  threads) threads ;;
+  all)
+    seconds=${2:-1800}
+    threads
+    fuzz $((seconds / 2 / 8))
+    kill_and_resume --seconds $((seconds / 4))
+    faults --seconds $((seconds / 4)) ;;
+  --help | -h) usage ;;
+  *) usage >&2; exit 2 ;;
+esac
