@@ -23,9 +23,9 @@ constexpr std::array kPresets{
       "batch-size": 256, "schedule": "one-cycle", "rise": 0.15, "epochs": 7,
       "augment": "shift=1,rotate=10,scale=0.1,shear=0.1,elastic=5:20"})"},
     Preset{"mnist_mlp", "best", R"({
-      "hidden": "768,128", "init": "he",
+      "hidden": "1024,128", "init": "he",
       "optimizer": "adamw", "weight-decay": 0.05, "lr": 0.006,
-      "batch-size": 256, "schedule": "one-cycle", "epochs": 250,
+      "batch-size": 256, "schedule": "one-cycle", "epochs": 200,
       "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:30"})"},
     Preset{"mnist_mlp", "drawing", R"({
       "hidden": "768,128", "init": "he",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <barrier>
 #include <cassert>
+#include <cstring>
 #include <functional>
 #include <span>
 #include <utility>
@@ -163,26 +164,17 @@ Shards::Result Shards::backward(Batches& batches, std::size_t b, std::size_t epo
   for (const Node& node : nodes_) {
     if (node.rank == processes_.rank()) sum_within(node);
   }
-  sum_between_processes();
+  losses.back() = wants_to_stop ? 1 : 0;
+  const std::vector<double> all = sum_between_processes(losses);
   const std::vector<Tensor*> state = network_.state();
   for (std::size_t i = 0; i < state.size(); ++i) {
     if (state[i]->grad.empty()) state[i]->value = states_.front()[i]->value;  // a buffer
   }
-
-  losses.back() = wants_to_stop ? 1 : 0;
-  std::vector<std::size_t> sizes;
-  std::size_t size = 0;
-  for (std::size_t rank = 0; rank < processes_.count(); ++rank) {
-    sizes.push_back((first_of(rank + 1) - first_of(rank) + 1) * sizeof(double));
-    size += sizes.back() / sizeof(double);
-  }
-  std::vector<double> all(size);
-  processes_.gather(std::as_bytes(std::span<const double>(losses)), sizes,
-                    std::as_writable_bytes(std::span<double>(all)));
   Result result{0, false};
   std::size_t at = 0;
-  for (const std::size_t bytes : sizes) {
-    for (std::size_t i = 0; i + 1 < bytes / sizeof(double); ++i) result.loss_sum += all[at++];
+  for (std::size_t rank = 0; rank < processes_.count(); ++rank) {
+    for (std::size_t shard = first_of(rank); shard < first_of(rank + 1); ++shard)
+      result.loss_sum += all[at++];
     result.wants_to_stop |= all[at++] > 0;
   }
   return result;
@@ -217,20 +209,20 @@ void Shards::sum_within(const Node& node) {
   }
 }
 
-// Every process sums its slice of the parameters over all nodes, and tells the others.
-void Shards::sum_between_processes() {
+// Every process sums its slice of the parameters over all nodes, and tells the others, together with `said`:
+// of each of its shards a number and one more. Returns what all have said.
+std::vector<double> Shards::sum_between_processes(std::span<const double> said) {
   const std::vector<Tensor*> tensors = network_.tensors();
   const std::size_t R = processes_.count(), me = processes_.rank();
   if (R == 1) {
     for (std::size_t t = 0; t < tensors.size(); ++t) std::swap(tensors[t]->grad, tensors_.front()[t]->grad);
-    return;
+    return {said.begin(), said.end()};
   }
   std::vector<std::size_t> to_sizes(R), from_sizes(R), bytes(R);
   const auto slice = [&](std::size_t rank) { return slices_[rank + 1] - slices_[rank]; };
   for (const Node& node : nodes_) from_sizes[node.rank] += slice(me);
   to_.clear();
   for (std::size_t rank = 0; rank < R; ++rank) {
-    bytes[rank] = slice(rank) * sizeof(float);
     for (const Node& node : nodes_) {
       if (node.rank != me) continue;
       to_sizes[rank] += slice(rank);
@@ -244,14 +236,34 @@ void Shards::sum_between_processes() {
   processes_.exchange(to_, to_sizes, from_sizes, from_);
   std::size_t node = 0;
   const float* const sum = sum_of_nodes(0, shards_, node, from_.data(), slice(me));
-  sums_.resize(slices_.back());
-  processes_.gather(std::as_bytes(std::span(sum, slice(me))), bytes,
-                    std::as_writable_bytes(std::span(sums_)));
+
+  // Of each process: its slice, then what it says.
+  const auto said_bytes = [&](std::size_t rank) {
+    return (first_of(rank + 1) - first_of(rank) + 1) * sizeof(double);
+  };
+  std::vector<std::byte> mine(slice(me) * sizeof(float) + said_bytes(me));
+  std::memcpy(mine.data(), sum, slice(me) * sizeof(float));
+  std::memcpy(mine.data() + slice(me) * sizeof(float), said.data(), said.size_bytes());
+  std::size_t size = 0;
+  for (std::size_t rank = 0; rank < R; ++rank) {
+    size += bytes[rank] = slice(rank) * sizeof(float) + said_bytes(rank);
+  }
+  gathered_.resize(size);
+  processes_.gather(mine, bytes, gathered_);
+
   for (Tensor* t : tensors) t->make_grad();
-  for_pieces(tensors, 0, slices_.back(),
-             [&](Tensor& t, std::size_t first, std::size_t count, std::size_t at) {
-               std::copy_n(&sums_[at], count, &t.grad[first]);
-             });
+  std::vector<double> all(shards_ + R);
+  double* to = all.data();
+  const std::byte* from = gathered_.data();
+  for (std::size_t rank = 0; rank < R; from += bytes[rank], ++rank) {
+    for_pieces(tensors, slices_[rank], slices_[rank + 1],
+               [&](Tensor& t, std::size_t first, std::size_t count, std::size_t at) {
+                 std::memcpy(&t.grad[first], from + at * sizeof(float), count * sizeof(float));
+               });
+    std::memcpy(to, from + slice(rank) * sizeof(float), said_bytes(rank));
+    to += said_bytes(rank) / sizeof(double);
+  }
+  return all;
 }
 
 // The rest of the tree, above the nodes: `parts` has a slice of each.

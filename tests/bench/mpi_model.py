@@ -4,12 +4,12 @@ Run:  .venv/bin/python tests/bench/mpi_model.py [--build-dir build] [--images 12
 
 A step with R machines, B images in a batch, P parameters and N batch norms takes
 
-    compute(R) + 3 messages + 2 N gathers + 2 (R - 1) / R x 4 P bytes / bandwidth
+    compute(R) + 1 exchange + (1 + 2 N) gathers + 2 (R - 1) / R x 4 P bytes / bandwidth
 
 compute(R) is measured here, without a network: a step with a batch in R shards, one after another, divided by R.
-Messages and gathers are those of Shards::backward(): the parameters' gradients are exchanged, then gathered, then
-the losses are gathered; batch norm gathers its statistics forward and its sums backward. An exchange takes one
-latency, a gather log2(R), rounded up.
+Exchanges and gathers are those of Shards::backward(): gradients are exchanged, so that each machine sums a part of
+them, and gathered; batch norm gathers its statistics forward and its sums backward. An exchange takes one latency, a
+gather log2(R), rounded up.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def measure(command: list[str], build_dir: Path, images: int) -> Measured:
 def step_seconds(m: Measured, machines: int, bits_per_second: float, latency: float) -> float:
     gather = math.ceil(math.log2(machines)) * latency
     traffic = 2 * (machines - 1) / machines * 32 * m.parameters / bits_per_second
-    return m.compute[machines] + latency + (2 + 2 * m.norms) * gather + traffic
+    return m.compute[machines] + latency + (1 + 2 * m.norms) * gather + traffic
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def main() -> None:
     print("| program, preset | batch | parameters | bytes sent by each of many | messages | step here, ms |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name, m in measured.items():
-        sizes = f"{m.batch} | {m.parameters:,} | {8 * m.parameters:,} | {3 + 2 * m.norms} | {1000 * m.whole:.3f}"
+        sizes = f"{m.batch} | {m.parameters:,} | {8 * m.parameters:,} | {2 + 2 * m.norms} | {1000 * m.whole:.3f}"
         print(f"| {name} | {sizes} |")
     for network, (bits_per_second, latency) in NETWORKS.items():
         print(f"\n{network}, {1e6 * latency:.0f} us one way: times as fast as one machine\n")

@@ -19,7 +19,7 @@ def test_help_and_version(program: str, tmp_path: Path) -> None:
     version = run_program(program, "--version", cwd=tmp_path)
     assert version.returncode == 0 and re.fullmatch(
         rf"{program} \d+\.\d+\.\d+\ncompiler: .+\ninstruction set: .+\nOpenBLAS: \d+\.\d+.*, kernels for \w+\n"
-        r"pictures: libpng \d.*, libjpeg.* \d.*\n",
+        r"pictures: libpng \d.*, libjpeg.* \d.*\nMPI: .+\n",
         version.stdout,
     )
 
@@ -100,16 +100,12 @@ def test_bad_training_options(args: list[str], said: str, tmp_path: Path) -> Non
         (["--output", "same", "--log", "same"], "--log: same is also used by --output, expected a path of its own"),
     ],
 )
-def test_options_that_contradict_each_other(
-    args: list[str], said: str, small_data: Path, tmp_path: Path
-) -> None:
+def test_options_that_contradict_each_other(args: list[str], said: str, small_data: Path, tmp_path: Path) -> None:
     result = run_program("mnist_mlp", *args, "--quiet", "--data-dir", small_data, cwd=tmp_path)
     assert error_line(result, "mnist_mlp", 1).startswith(said)
 
 
-@pytest.mark.parametrize(
-    "configured", [{}, {"patience": 3}, {"patience": 3, "validation": 0}, {"validation": 0.5}]
-)
+@pytest.mark.parametrize("configured", [{}, {"patience": 3}, {"patience": 3, "validation": 0}, {"validation": 0.5}])
 def test_patience_is_wrong_without_validation(configured: dict, small_data: Path, tmp_path: Path) -> None:
     """Whether they are given or in a configuration."""
     (tmp_path / "c.json").write_text(json.dumps(configured))
@@ -138,9 +134,7 @@ def test_numbers_are_decimal(tmp_path: Path) -> None:
         (["evaluate", "no\nsuch.bin"], 1, r"no\x0asuch.bin: no such file"),
     ],
 )
-def test_an_error_is_one_line_whatever_a_name_holds(
-    args: list[str], status: int, said: str, tmp_path: Path
-) -> None:
+def test_an_error_is_one_line_whatever_a_name_holds(args: list[str], status: int, said: str, tmp_path: Path) -> None:
     assert error_line(run_program("mnist_mlp", *args, cwd=tmp_path), "mnist_mlp", status).startswith(said)
 
 

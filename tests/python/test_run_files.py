@@ -49,9 +49,7 @@ def test_files_that_are_the_same_are_refused(args: list[str], said: str, tmp_pat
     assert contents(tmp_path) == before
 
 
-def test_a_model_does_not_replace_the_checkpoint_that_it_goes_on_from(
-    small_data: Path, tmp_path: Path
-) -> None:
+def test_a_model_does_not_replace_the_checkpoint_that_it_goes_on_from(small_data: Path, tmp_path: Path) -> None:
     made = run_program("mnist_mlp", *SHORT, "--data-dir", small_data, "--checkpoint-dir", "ck", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     before = (tmp_path / "ck/best.safetensors").read_bytes()
@@ -105,9 +103,7 @@ def test_an_empty_log_is_none(small_data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--log", "--log-json", "--checkpoint-dir"])
-def test_a_log_or_checkpoint_that_fails_does_not_cost_the_model(
-    option: str, small_data: Path, tmp_path: Path
-) -> None:
+def test_a_log_or_checkpoint_that_fails_does_not_cost_the_model(option: str, small_data: Path, tmp_path: Path) -> None:
     (tmp_path / "ck/epoch-000002.safetensors").mkdir(parents=True)
     path, said = "/dev/full", "/dev/full: writing failed: No space left on device"
     if option == "--checkpoint-dir":
@@ -155,4 +151,4 @@ def test_the_names_say_how_many_classes_there_are(tmp_path: Path) -> None:
 
     names.write_text("cat\n")
     line = error_line(run_program("mnist_mlp", *args, cwd=tmp_path), "mnist_mlp")
-    assert line == "names.txt: 1 names, expected 10, one for each class"
+    assert line == "names.txt: 1 names, expected 2, one for each class of data"

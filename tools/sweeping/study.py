@@ -229,7 +229,10 @@ def _run_one(
         if is_gone:  # this process slept, and another one has taken the trial over
             return
         if number >= 0:
-            try_again(study, study.get_trials(deepcopy=False)[number])
+            trial = study.get_trials(deepcopy=False)[number]
+            if trial.state in FINISHED:  # of two that took a waiting trial, which SQLite lets happen, the slower one
+                return
+            try_again(study, trial)
         raise
     trial = study.get_trials(deepcopy=False)[number]
     if trial.state in FINISHED:

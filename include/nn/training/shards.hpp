@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <memory>
 #include <semaphore>
+#include <span>
 #include <vector>
 
 #include "nn/core/parallel.hpp"
@@ -52,7 +53,7 @@ class Shards {
   void find_nodes(std::size_t first, std::size_t last);
   void copy_state_to_shards();
   void sum_within(const Node& node);
-  void sum_between_processes();
+  std::vector<double> sum_between_processes(std::span<const double> said);
   float* sum_of_nodes(std::size_t first, std::size_t last, std::size_t& node, float* parts, std::size_t size);
 
   Network& network_;
@@ -68,7 +69,8 @@ class Shards {
   std::unique_ptr<Meeting> meeting_;
   std::vector<Floats> dlogits_;
   std::vector<std::size_t> slices_;  // (R + 1): where each process's part of the parameters begins
-  Floats to_, from_, sums_;
+  Floats to_, from_;
+  std::vector<std::byte> gathered_;
 };
 
 }  // namespace nn
