@@ -28,10 +28,10 @@ constexpr std::array kPresets{
       "batch-size": 256, "schedule": "one-cycle", "epochs": 200,
       "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:30"})"},
     Preset{"mnist_mlp", "drawing", R"({
-      "hidden": "768,128", "init": "he",
-      "optimizer": "adamw", "weight-decay": 0.05, "lr": 0.006,
-      "batch-size": 256, "schedule": "one-cycle", "epochs": 30,
-      "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:30",
+      "hidden": "512,128", "activation": "gelu", "init": "he", "label-smoothing": 0.1,
+      "optimizer": "adamw", "weight-decay": 0.05, "lr": 0.008, "beta1": 0.85, "beta2": 0.95,
+      "batch-size": 256, "schedule": "one-cycle", "rise": 0.15, "epochs": 12,
+      "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:20",
       "redrawn": 0.5, "outliers": 0.05})"},
     Preset{"mnist_cnn", "fast",
            R"({
@@ -77,11 +77,10 @@ constexpr std::array kPresets{
     Preset{
         "mnist_attention_pool", "drawing",
         R"({
-      "layers": "conv 16 3x3, max-pool 2, batch-norm, relu, conv 32 3x3, max-pool 2, batch-norm, relu, )"
-        R"(patches 1 32, position learned, residual(layer-norm, attention 2 projection), )"
-        R"(residual(layer-norm, dense 64, gelu, dense 32), layer-norm, mean, dense classes", "label-smoothing": 0.1,
-      "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.005, "beta1": 0.85, "beta2": 0.95,
-      "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 8,
+      "layers": "patches 4 48, position learned, repeat 2 (residual(layer-norm, attention 4 projection), )"
+        R"(residual(layer-norm, dense 96, gelu, dense 48)), layer-norm, mean, dense classes", "label-smoothing": 0.1,
+      "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.004, "beta1": 0.85, "beta2": 0.95,
+      "batch-size": 64, "schedule": "one-cycle", "rise": 0.2, "epochs": 8,
       "augment": "shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:20",
       "redrawn": 0.5, "outliers": 0.05})"},
 };

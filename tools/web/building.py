@@ -11,20 +11,8 @@ SOURCE = ROOT / "tools" / "web" / "wasm"
 BUILD = ROOT / "build-web"
 WASM = BUILD / "recognizer.wasm"
 
-# Small, and for drawn digits, as mnist_cnn's preset is.
-_DRAWN = "--outliers 0.05 --redrawn 0.5 --augment shift=1,rotate=12,scale=0.12,shear=0.12,elastic=5:20"
-_TRANSFORMER = (
-    "patches 4 48, position learned, repeat 2 (residual(layer-norm, attention 4 projection), "
-    "residual(layer-norm, dense 96, gelu, dense 48)), layer-norm, mean, dense 11"
-)
-TRAINING = {  # the smallest file first: the first answer comes sooner
-    "CNN": ["mnist_cnn", "--preset", "drawing"],
-    "MLP": ["mnist_mlp", "--preset", "fast", "--epochs", "12", *_DRAWN.split()],
-    "Attention": [
-        *("mnist_attention_pool", "--layers", _TRANSFORMER, "--label-smoothing", "0.1", "--optimizer", "adamw"),
-        *("--lr", "0.004", "--batch-size", "64", "--schedule", "one-cycle", "--epochs", "8", *_DRAWN.split()),
-    ],
-}
+# The smallest file first: the first answer comes sooner.
+PROGRAMS = {"CNN": "mnist_cnn", "Attention": "mnist_attention_pool", "MLP": "mnist_mlp"}
 
 
 def build_wasm() -> Path:
@@ -35,9 +23,9 @@ def build_wasm() -> Path:
 
 
 def trained_models(folder: Path, data_dir: Path) -> list[Path]:
-    """The models of TRAINING, each trained if `folder` does not have it. Raises InputError."""
+    """A model of each of PROGRAMS for drawn digits, trained if `folder` does not have it. Raises InputError."""
     paths = []
-    for name, (program, *options) in TRAINING.items():
+    for name, program in PROGRAMS.items():
         path = folder / f"{name}.safetensors"
         paths.append(path)
         if path.exists():
@@ -45,7 +33,7 @@ def trained_models(folder: Path, data_dir: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         print(f"web: training {path.name}", file=sys.stderr, flush=True)
         files = ["--data-dir", data_dir, "--output", path, "--log", folder / f"{name}.txt", "--quiet"]
-        _run([ROOT / "tools" / "run.sh", program, *options, *files])
+        _run([ROOT / "tools" / "run.sh", program, "--preset", "drawing", *files])
     return paths
 
 
