@@ -210,7 +210,7 @@ TEST_CASE("the lines of bent paper are named, and what fills a picture stays") {
     std::fill_n(&square.pixels[row * 100 + 20], 60, std::uint8_t{255});
   CHECK(inked(ink_of(square)) == 3600);
   GreyPicture hash{60, 60, std::vector<std::uint8_t>(3600, 255)};  // two lines each way: no squared paper
-  for (const std::size_t at : {20, 40}) {
+  for (const std::size_t at : {20u, 40u}) {
     for (std::size_t i = 0; i < 60; ++i) hash.pixels[at * 60 + i] = hash.pixels[i * 60 + at] = 0;
   }
   CHECK(inked(ink_of(hash)) == 236);
