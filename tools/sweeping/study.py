@@ -165,7 +165,7 @@ def work(
     `objective` gets a trial and what to call while it runs, which raises Stopped once the sweep ends early;
     `tell` gets each finished trial. Raises what a trial raises, once the others have stopped.
     """
-    stop, errors = threading.Event(), []
+    stop, errors, taking = threading.Event(), [], threading.Lock()
     unstarted: dict[int, float] = {}  # trials by number, and when they were first seen
 
     def check() -> None:
@@ -177,7 +177,7 @@ def work(
             while not stop.is_set() and count(study, *FINISHED) < trials:
                 fail_gone(study, unstarted)
                 if count(study, *CLAIMED) < trials or count(study, TrialState.WAITING):
-                    _run_one(study, trials, lambda trial: objective(trial, check), tell)
+                    _run_one(study, trials, taking, lambda trial: objective(trial, check), tell)
                 else:  # the last ones run; one may yet fail, here or on another machine
                     stop.wait(0.5)
         except Stopped:
@@ -203,15 +203,20 @@ def work(
 def _run_one(
     study: optuna.Study,
     trials: int,
+    taking: threading.Lock,
     objective: Callable[[optuna.Trial], float],
     tell: Callable[[FrozenTrial], None],
 ) -> None:
-    """One trial. If it ends in an error, its parameters wait to be tried again."""
+    """One trial. If it ends in an error, its parameters wait to be tried again.
+
+    `taking` is held until it is taken: SQLite would give a waiting trial to two threads.
+    """
     number, is_gone = -1, False
 
     def run(trial: optuna.Trial) -> float:
         nonlocal number, is_gone
         number = trial.number
+        taking.release()
         try:
             study._storage.record_heartbeat(trial._trial_id)  # as optimize() will, a moment later
             trial.set_user_attr("started", number)
@@ -223,14 +228,19 @@ def _run_one(
             is_gone = True
             raise
 
+    taking.acquire()
     try:
         study.optimize(run, n_trials=1, catch=(Surplus,))
     except Exception:
+        if number < 0:
+            taking.release()
         if is_gone:  # this process slept, and another one has taken the trial over
             return
         if number >= 0:
             trial = study.get_trials(deepcopy=False)[number]
-            if trial.state in FINISHED:  # of two that took a waiting trial, which SQLite lets happen, the slower one
+            if (
+                trial.state in FINISHED
+            ):  # of two that took a waiting trial, which SQLite lets two processes do, the slower
                 return
             try_again(study, trial)
         raise
