@@ -91,6 +91,7 @@ def main() -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     numbers = range(1, options.ranks + 1)
+    sys.setswitchinterval(1e-5)  # a thread that waits for a packet's time must not keep the others from theirs
     with tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False) as agent:
         agent.write(AGENT)
     os.chmod(agent.name, 0o700)
@@ -99,6 +100,7 @@ def main() -> int:
         lines = [Line(host, hosts, options.gbit * 1e9, options.milliseconds / 1000) for host in hosts]
         settings = {
             "plm_rsh_agent": agent.name,
+            "mpi_yield_when_idle": "1",  # to this program, where there are few cores
             "btl": "tcp,self",
             "btl_tcp_if_include": "10.99.0.0/24",
             "oob_tcp_if_include": "10.99.0.0/24",
