@@ -4,17 +4,14 @@ A failing operation has to end the run with one line that names the file and the
 file is then whole, and the run resumed has the model, bit for bit, of one that nothing happened to.
 """
 
-import argparse
 import errno
 import os
 import random
 import re
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from training import POWER_CUT, Finding, Training
+from training import POWER_CUT, Finding, Training, run_campaign
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS)
 STATUS_OF_POWER_CUT = 99
@@ -57,22 +54,9 @@ def campaign(training: Training, rng: random.Random, times: int, seconds: float)
     return counts
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=10**9, help="faults")
-    parser.add_argument("--seconds", type=float, default=10**9)
-    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
-    args = parser.parse_args()
-    print(f"seed {args.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            counts = campaign(Training(Path(folder)), random.Random(args.seed), args.times, args.seconds)
-        except Finding as finding:
-            print(f"faults: {finding}", file=sys.stderr)
-            return 1
-    print("resumed after", ", ".join(f"{count} x {what}" for what, count in sorted(counts.items())))
-    return 0
+def told(counts: dict[str, int]) -> str:
+    return "resumed after " + ", ".join(f"{count} x {what}" for what, count in sorted(counts.items()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_campaign(__doc__, campaign, told))

@@ -4,16 +4,13 @@ Within a save: at a random one of its operations on files (faults.c). After ever
 library; a run that comes to its end must have the model, bit for bit, of a run that nobody killed.
 """
 
-import argparse
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from training import KILLED, Finding, Training
+from training import KILLED, Finding, Training, run_campaign
 
 
 OPERATIONS = 100  # within about two of a run's twelve epochs
@@ -53,25 +50,12 @@ def campaign(training: Training, rng: random.Random, times: int, seconds: float)
     return counts
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=10**9, help="kills")
-    parser.add_argument("--seconds", type=float, default=10**9)
-    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
-    args = parser.parse_args()
-    print(f"seed {args.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            counts = campaign(Training(Path(folder)), random.Random(args.seed), args.times, args.seconds)
-        except Finding as finding:
-            print(f"kill_and_resume: {finding}", file=sys.stderr)
-            return 1
-    print(
+def told(counts: dict[str, int]) -> str:
+    return (
         f"{counts['save']} kills within a save, {counts['other']} at any time; {counts['files']} files read, "
         f"{counts['runs']} runs ended with the model of an uninterrupted one"
     )
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_campaign(__doc__, campaign, told))

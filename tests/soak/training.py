@@ -1,9 +1,14 @@
 """A short training with checkpoints, started again and again, and what has to hold of the files that it leaves."""
 
+import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +131,26 @@ class Training:
 def losses(folder: Path) -> np.ndarray:
     """The log without its seconds."""
     return np.delete(np.loadtxt(folder / "log.txt", delimiter=",", ndmin=2), 2, axis=1)
+
+
+def run_campaign(
+    about: str,
+    campaign: Callable[[Training, random.Random, int, float], dict[str, int]],
+    told: Callable[[dict[str, int]], str],
+) -> int:
+    """A program of this folder: runs its campaign as often or for as long as the command line says, and tells its
+    counts, or what it has found. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--times", type=int, default=10**9, help="kills or faults")
+    parser.add_argument("--seconds", type=float, default=10**9)
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    args = parser.parse_args()
+    print(f"seed {args.seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            counts = campaign(Training(Path(folder)), random.Random(args.seed), args.times, args.seconds)
+        except Finding as finding:
+            print(f"{Path(sys.argv[0]).stem}: {finding}", file=sys.stderr)
+            return 1
+    print(told(counts))
+    return 0
