@@ -64,7 +64,10 @@ class Line:
         free = 0.0  # when the last packet has left
         while True:
             select.select([self.sender.tun], [], [])
-            packet = os.read(self.sender.tun, MTU + 100)
+            try:
+                packet = os.read(self.sender.tun, MTU + 100)
+            except OSError:  # the namespace is gone, and its device with it
+                return
             free = max(free, time.monotonic()) + 8 * len(packet) / self.rate
             self.bytes += len(packet)
             self.packets += 1
