@@ -4,7 +4,6 @@
 #include <barrier>
 #include <cassert>
 #include <cstring>
-#include <functional>
 #include <span>
 #include <utility>
 
@@ -54,18 +53,20 @@ class Shards::Meeting {
   std::barrier<Last> barrier_;
 };
 
-namespace {
-
-// One shard's way to the others.
-class Seat : public WholeBatch {
+// The place of one shard there.
+class Shards::Seat : public WholeBatch {
  public:
-  template <class Gather>
-  explicit Seat(Gather gather) : gather_(std::move(gather)) {}
-  std::span<const float> gather(std::span<const float> mine) override { return gather_(mine); }
+  Seat(Meeting& meeting, std::size_t local) : meeting_(meeting), local_(local) {}
+  std::span<const float> gather(std::span<const float> mine) override {
+    return meeting_.gather(local_, mine);
+  }
 
  private:
-  std::function<std::span<const float>(std::span<const float>)> gather_;
+  Meeting& meeting_;
+  std::size_t local_;
 };
+
+namespace {
 
 constexpr std::size_t kChunk = 1 << 14;  // floats that a thread adds at a time
 
@@ -151,7 +152,7 @@ Shards::Result Shards::backward(Batches& batches, std::size_t b, std::size_t epo
     const std::size_t pixels = network_.pixels();
     const Batch batch{size, part.pixels.subspan((first - mine) * pixels, size * pixels),
                       part.labels.subspan(first - mine, size)};
-    Seat seat([&](std::span<const float> values) { return meeting_->gather(i, values); });
+    Seat seat(*meeting_, i);
     const Pass pass{
         .team = *teams_[i], .training = true, .step = step, .first_sample = first, .whole = &seat};
     dlogits_[i].resize(std::max(dlogits_[i].size(), size * K));

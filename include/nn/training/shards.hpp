@@ -44,6 +44,7 @@ class Shards {
 
  private:
   class Meeting;
+  class Seat;
   struct Node {  // of the tree: the sum of shards first .. last - 1, all of one process
     std::size_t first, last, rank;
   };
