@@ -53,7 +53,7 @@ constexpr std::size_t kFewestSteps = 2000;  // of a run on pictures of one's own
 
 // Whether this process speaks and writes for all: rank 0.
 bool is_first() {
-  return !started_by_mpirun() || processes().rank() == 0;
+  return processes().rank() == 0;
 }
 
 // As std::printf, unless --quiet.
@@ -174,9 +174,10 @@ void settle(Options& app, RunOptions& o) {
   const bool output_given = app.is_given("--output");
   if (!o.config.empty()) apply_settings(app, read_settings(o.config), o.config);
   Settings of_preset = preset(app.name(), o.preset);
-  const std::optional<Preparation> prepared = beside_images(o.data).preparation;
-  const bool has_digits = !prepared || prepared->kind == Preparation::Kind::digits;
-  if (!has_digits) of_preset.erase("redrawn");  // it adds digits
+  if (of_preset.contains("redrawn")) {  // which adds digits
+    const std::optional<Preparation> prepared = beside_images(o.data).preparation;
+    if (prepared && prepared->kind != Preparation::Kind::digits) of_preset.erase("redrawn");
+  }
   apply_settings(app, of_preset, "--preset " + o.preset);
   if (!o.resume.empty()) {
     s.resumed.emplace(checkpoint_file(o.resume));
@@ -197,7 +198,7 @@ void settle(Options& app, RunOptions& o) {
     apply_settings(app, {{"epochs", std::max(o.training.epochs, epochs)}}, "--data-dir");
   }
   if (started_by_mpirun() && o.training.shards == 0) apply_settings(app, {{"shards", kShards}}, "mpirun");
-  const std::size_t count = started_by_mpirun() ? processes().count() : 1;
+  const std::size_t count = processes().count();
   if (o.training.shards > 0 && o.training.shards < count) {
     wrong_usage("--shards", "found " + std::to_string(o.training.shards) + ", expected at least " +
                                 std::to_string(count) + ", the number of processes");
@@ -267,17 +268,22 @@ Split split_of(const RunOptions& o, const Dataset& train) {
   return stratified_split(train, held_out, o.seed);
 }
 
+// The settings that decide what the weights become.
+Settings settings_of_weights(const RunOptions& o) {
+  Settings settings = Settings::object();
+  for (const auto& [name, value] : o.settled->settings.items()) {
+    if (affects_weights(name)) settings[name] = value;
+  }
+  return settings;
+}
+
 // A model file's metadata. No time, and no place but --init-from's: the same run gives the same bytes.
 std::map<std::string, std::string> metadata_of_model(const RunOptions& o, const RunData& data,
                                                      const TrainingState& state) {
-  Settings options = Settings::object();
-  for (const auto& [name, value] : o.settled->settings.items()) {
-    if (affects_weights(name)) options[name] = value;
-  }
   std::vector<double> losses;
   for (const EpochReport& report : state.log) losses.push_back(report.loss);
   std::map<std::string, std::string> all{{"program", o.settled->program},
-                                         {"options", json_text(options)},
+                                         {"options", json_text(settings_of_weights(o))},
                                          {"epoch", std::to_string(state.epoch)},
                                          {"losses", json_text(nlohmann::json(losses))}};
   if (!data.class_names.empty()) all["class_names"] = json_text(nlohmann::json(data.class_names));
@@ -315,17 +321,13 @@ void resume(const RunOptions& o, Network& network, const RunData& data, Training
 // What is the same in all processes that train one network: where a run begins, and what decides a sum's
 // bits.
 std::string facts(const RunOptions& o, const Network& network, const RunData& data) {
-  Settings settings = Settings::object();
-  for (const auto& [name, value] : o.settled->settings.items()) {
-    if (affects_weights(name)) settings[name] = value;
-  }
   std::uint32_t weights = 0;
   for (const Tensor* t : network.state()) {
     weights = libdeflate_crc32(weights, t->value.data(), t->value.size() * sizeof(float));
   }
   const BlasInfo blas = blas_info();
   return "instruction set " + instruction_set() + "\nOpenBLAS " + blas.version + " for " + blas.core +
-         "\noptions " + json_text(settings) + "\ntraining images with checksum " +
+         "\noptions " + json_text(settings_of_weights(o)) + "\ntraining images with checksum " +
          std::to_string(crc32(data.train)) + "\nweights with checksum " + std::to_string(weights) + "\n";
 }
 
@@ -565,8 +567,7 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
 
   const Stopwatch watch;
   try {
-    run.outcome = train(network, training, o.training, run.state, team, observer,
-                        started_by_mpirun() ? processes() : this_process());
+    run.outcome = train(network, training, o.training, run.state, team, observer, processes());
     progress.close_line();
     if (run.outcome == Outcome::interrupted) {
       if (checkpoints) save(checkpoints->latest());
