@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -43,6 +44,18 @@ TEST_CASE("what the blocks wrote is seen after parallel_for, and threads that fe
     if (round % 5 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     team.parallel_for(values.size(), [&](std::size_t b) { values[b] += static_cast<int>(b); });
     REQUIRE(std::accumulate(values.begin(), values.end(), 0) == round * 435);
+  }
+}
+
+TEST_CASE("subnormal numbers count as 0 in every block, on every thread, and only there") {
+  const volatile float least = std::numeric_limits<float>::min();
+  const auto half_is_zero = [&] { return least * 0.5f == 0.0f; };
+  for (const std::size_t threads : {1u, 3u}) {
+    ThreadTeam team(threads);
+    std::vector<int> zero(64, -1);
+    team.parallel_for(zero.size(), [&](std::size_t block) { zero[block] = half_is_zero(); });
+    CHECK(std::ranges::count(zero, FlushSubnormals::available()) == 64);
+    CHECK_FALSE(half_is_zero());
   }
 }
 

@@ -24,6 +24,7 @@
 
 #include "nn/core/error.hpp"
 #include "nn/core/matmul.hpp"
+#include "nn/core/subnormals.hpp"
 
 namespace nn {
 
@@ -49,7 +50,7 @@ class ThreadTeam {
   std::size_t threads() const { return threads_; }
 
   // Calls f(block) once for each block 0 .. blocks-1, from all threads at once, and returns when all are
-  // done. f must not throw and must not use the team itself.
+  // done. f must not throw and must not use the team itself; subnormal numbers count as 0 within it.
   template <class F>
   void parallel_for(std::size_t blocks, F&& f) {
     for (std::size_t first = 0; first < blocks; first += kMaxBlocks) {
@@ -63,6 +64,7 @@ class ThreadTeam {
   // Blocks first .. first + blocks - 1; blocks <= kMaxBlocks.
   template <class F>
   void run_job(std::size_t first, std::size_t blocks, F& f) {
+    const FlushSubnormals here;  // as in the workers: the bits must not depend on who does a block
     auto call = [&f, first](std::size_t block) { f(first + block); };
     if (threads_ == 1 || blocks <= 1) {
       for (std::size_t block = 0; block < blocks; ++block) call(block);
@@ -109,6 +111,7 @@ class ThreadTeam {
   }
 
   void work_until_stopped(std::size_t self) {
+    const FlushSubnormals here;
     for (std::uint32_t seen = 0;;) {
       wait_while_equal_until(job_number_, [&](std::uint32_t job) { return job != seen; });
       seen = job_number_.load(std::memory_order_acquire);
