@@ -2,22 +2,21 @@
 
 Run:  python3 tests/bench/mpi_network.py --ranks 2 --gbit 1 --milliseconds 1 build/mnist_cnn --epochs 1
 
-A packet goes from one namespace to another through this program, which hands it on when a line of that rate and
-delay (one way) would have: kernels do not always have tc's netem. Needs root, Open MPI, iproute2 and /dev/net/tun.
+A packet goes from one namespace to another through mpi_relay.cpp, which hands it on when a line of that rate and
+delay (one way) would have: kernels do not always have tc's netem. Needs root, Open MPI, iproute2, /dev/net/tun and a
+build with its tests.
 """
 
 import argparse
 import fcntl
 import os
-import select
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections import deque
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 MTU = 9000
 
@@ -35,7 +34,7 @@ def ip(*args: object) -> None:
 
 
 class Host:
-    """A namespace with one network device, whose packets are read and written here."""
+    """A namespace with one network device, whose packets are read and written through `tun`."""
 
     def __init__(self, number: int):
         self.namespace, self.address, device = f"nn-mpi-{number}", f"10.99.0.{number}", f"nn-tun-{number}"
@@ -46,44 +45,8 @@ class Host:
         ip("-n", self.namespace, "address", "add", f"{self.address}/24", "dev", device)
         ip("-n", self.namespace, "link", "set", device, "mtu", MTU, "up")
         ip("-n", self.namespace, "link", "set", "lo", "up")
-
-
-class Line:
-    """What a host sends: one packet after another at the line's rate, each there after the delay."""
-
-    def __init__(self, sender: Host, hosts: list[Host], bits_per_second: float, delay: float):
-        self.sender, self.rate, self.delay = sender, bits_per_second, delay
-        self.hosts = {host.address: host for host in hosts}
-        self.waiting: deque[tuple[float, bytes]] = deque()
-        self.there = threading.Semaphore(0)
-        self.bytes = self.packets = 0
-        for work in (self.take, self.deliver):
-            threading.Thread(target=work, daemon=True).start()
-
-    def take(self) -> None:
-        free = 0.0  # when the last packet has left
-        while True:
-            select.select([self.sender.tun], [], [])
-            try:
-                packet = os.read(self.sender.tun, MTU + 100)
-            except OSError:  # the namespace is gone, and its device with it
-                return
-            free = max(free, time.monotonic()) + 8 * len(packet) / self.rate
-            self.bytes += len(packet)
-            self.packets += 1
-            self.waiting.append((free + self.delay, packet))
-            self.there.release()
-
-    def deliver(self) -> None:
-        while True:
-            self.there.acquire()
-            due, packet = self.waiting.popleft()
-            while (left := due - time.monotonic()) > 0:
-                if left > 0.0003:
-                    time.sleep(left - 0.0002)
-            receiver = self.hosts.get(".".join(map(str, packet[16:20])))
-            if receiver:
-                os.write(receiver.tun, packet)
+        reno = "/proc/sys/net/ipv4/tcp_congestion_control"  # every kernel has it; another may pace and probe
+        subprocess.run(["ip", "netns", "exec", self.namespace, "sh", "-c", f"echo reno > {reno}"], check=True)
 
 
 def main() -> int:
@@ -91,19 +54,24 @@ def main() -> int:
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--gbit", type=float, default=1, help="per second and direction")
     parser.add_argument("--milliseconds", type=float, default=1, help="one way")
+    parser.add_argument("--build-dir", type=Path, default=ROOT / "build", help="where mpi_relay is")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     numbers = range(1, options.ranks + 1)
-    sys.setswitchinterval(1e-5)  # a thread that waits for a packet's time must not keep the others from theirs
     with tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False) as agent:
         agent.write(AGENT)
     os.chmod(agent.name, 0o700)
     try:
         hosts = [Host(number) for number in numbers]
-        lines = [Line(host, hosts, options.gbit * 1e9, options.milliseconds / 1000) for host in hosts]
+        line = [options.gbit * 1e9, options.milliseconds / 1000, *(f"{host.tun}={host.address}" for host in hosts)]
+        relay = subprocess.Popen(
+            [options.build_dir / "tests" / "mpi_relay", *map(str, line)],
+            stdin=subprocess.PIPE,
+            pass_fds=[host.tun for host in hosts],
+        )
         settings = {
             "plm_rsh_agent": agent.name,
-            "mpi_yield_when_idle": "1",  # to this program, where there are few cores
+            "mpi_yield_when_idle": "1",  # to the relay, where there are few cores
             "btl": "tcp,self",
             "btl_tcp_if_include": "10.99.0.0/24",
             "oob_tcp_if_include": "10.99.0.0/24",
@@ -115,8 +83,7 @@ def main() -> int:
         inside += ['hostname host1; exec "$@"', "sh", *command, *options.command]
         allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         status = subprocess.run(inside, env={**os.environ, **allowed}).returncode
-        for line in lines:
-            print(f"{line.sender.address} sent {line.bytes} bytes in {line.packets} packets", file=sys.stderr)
+        relay.communicate()  # closes its standard input: it ends, and says what was sent
         return status
     finally:
         os.unlink(agent.name)
