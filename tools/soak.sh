@@ -5,13 +5,15 @@
 #        tools/soak.sh kill [TIMES]       kills training, most of it during saves, and resumes it, 200 times by default
 #        tools/soak.sh faults [TIMES]     full disks, failing writes and power cuts at so many places, 200 by default
 #        tools/soak.sh threads            kernels and training with 1, 2 and 4 threads under ThreadSanitizer
-#        tools/soak.sh all [SECONDS]      all of them in about so many seconds, 1800 by default
+#        tools/soak.sh mutants [FAULTS]   puts so many faults into the code, 60 by default: do the tests notice?
+#        tools/soak.sh coverage           which lines and branches do the unit tests and the programs' tests reach?
+#        tools/soak.sh all [SECONDS]      the first four in about so many seconds, 1800 by default
 set -euo pipefail
 # shellcheck source=tools/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$root"
 
-usage() { sed -n '4,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 sanitizer_build=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1" -DCMAKE_CXX_COMPILER=clang++ -DNN_BUILD_TESTS=ON)
 
@@ -71,12 +73,39 @@ threads() {
   done
 }
 
+mutants() {
+  python_environment requirements.txt tests/python/requirements.txt
+  .venv/bin/python tests/mutation/mutants.py --faults "$1" || die "faults got away from the tests"
+}
+
+# Kernels for other instruction sets than this processor's best are reached by the tests that ask for them.
+coverage() {
+  local object objects=()
+  need_packages llvm libopenmpi-dev openmpi-bin
+  configure build-coverage -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++ -DNN_BUILD_TESTS=ON \
+    "-DCMAKE_CXX_FLAGS=-O1 -fprofile-instr-generate -fcoverage-mapping"
+  build build-coverage --target all
+  python_environment requirements.txt tests/python/requirements.txt
+  rm -rf build-coverage/profiles
+  export LLVM_PROFILE_FILE=$root/build-coverage/profiles/%4m.profraw
+  ctest --test-dir build-coverage --output-on-failure --parallel "$jobs"
+  NN_BUILD_DIR="$root/build-coverage" .venv/bin/python -m pytest tests/python --numprocesses "$jobs" --dist loadfile -q \
+    --ignore tests/python/test_other_projects.py --ignore tests/python/test_hardened.py || say "pytest: see above"
+  llvm-profdata merge -o build-coverage/tests.profdata build-coverage/profiles/*.profraw
+  for object in build-coverage/mnist_* build-coverage/mlp_simple build-coverage/libnn_*.so; do objects+=(-object "$object"); done
+  llvm-cov export -format=lcov -instr-profile build-coverage/tests.profdata build-coverage/tests/unit_tests \
+    "${objects[@]}" >build-coverage/tests.lcov
+  .venv/bin/python tests/coverage.py build-coverage/tests.lcov
+}
+
 need_packages "${cxx_packages[@]}" "${python_packages[@]}" "${sanitizer_packages[@]}"
 case ${1:-} in
   fuzz) fuzz "${2:-600}" ;;
   kill) kill_and_resume --times "${2:-200}" ;;
   faults) faults --times "${2:-200}" ;;
   threads) threads ;;
+  mutants) mutants "${2:-60}" ;;
+  coverage) coverage ;;
   all)
     seconds=${2:-1800}
     threads
