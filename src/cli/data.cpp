@@ -5,6 +5,7 @@
 #include <span>
 #include <system_error>
 
+#include "cli/lost_file.hpp"
 #include "nn/data/class_names.hpp"
 #include "nn/data/safetensors_dataset.hpp"
 #include "nn/files/model_files.hpp"
@@ -12,6 +13,9 @@
 namespace nn::cli {
 
 namespace {
+
+// Bytes of a plain IDX file from which on it is mapped: MNIST's, smaller, are faster in huge pages.
+constexpr std::size_t kMapFrom = std::size_t{64} << 20;
 
 // "data" here, else "../data" beside the program: build/mnist_mlp finds it from anywhere.
 std::string folder_of(const DataSource& source) {
@@ -72,7 +76,11 @@ std::pair<Dataset, Dataset> load_both(const DataSource& source, std::size_t name
   DataOptions options = source.options;
   options.named = named;
   if (!source.file.empty()) return load_safetensors_datasets(source.file, options);
-  return load_train_and_test(folder_of(source), options);
+  options.map_from = kMapFrom;
+  std::pair<Dataset, Dataset> both = load_train_and_test(folder_of(source), options);
+  end_if_lost(both.first.images);
+  end_if_lost(both.second.images);
+  return both;
 }
 
 Dataset load_part(const DataSource& source, Part part, bool transpose) {
@@ -81,7 +89,10 @@ Dataset load_part(const DataSource& source, Part part, bool transpose) {
   options.transpose |= transpose;
   const bool train = part == Part::train;
   if (!source.file.empty()) return load_safetensors_dataset(source.file, train ? "train" : "test", options);
-  return load_idx_dataset(folder_of(source), train ? "train" : "t10k", options);
+  options.map_from = kMapFrom;
+  Dataset data = load_idx_dataset(folder_of(source), train ? "train" : "t10k", options);
+  end_if_lost(data.images);
+  return data;
 }
 
 std::string place_of(const DataSource& source) {

@@ -293,23 +293,23 @@ std::map<std::string, std::string> metadata_of_model(const RunOptions& o, const 
 
 // With the places of all files, so that --resume needs no other option.
 void save_checkpoint(const std::string& path, const RunOptions& o, const Network& network,
-                     const RunData& data, const Trained& run) {
+                     const RunData& data, std::uint32_t images_crc32, const Trained& run) {
   Settings options = o.settled->settings;
   options.erase("threads");
   options.erase("quiet");
   std::map<std::string, std::string> metadata = metadata_of_model(o, data, run.state);
   metadata["options"] = json_text(options);
   metadata["log_json"] = run.json_log.text();
-  metadata["images_crc32"] = std::to_string(crc32(data.train));
+  metadata["images_crc32"] = std::to_string(images_crc32);
   nn::save_checkpoint(path, network, run.state, metadata);
 }
 
 // Brings the network and the state to where the checkpoint was, if there is one to go on from.
-void resume(const RunOptions& o, Network& network, const RunData& data, TrainingState& state) {
+void resume(const RunOptions& o, Network& network, std::uint32_t images_crc32, TrainingState& state) {
   if (!o.settled->resumed) return;
   const Safetensors& checkpoint = *o.settled->resumed;
   load_checkpoint(checkpoint, network, state, o.training);
-  const std::string there = checkpoint.text("images_crc32"), here = std::to_string(crc32(data.train));
+  const std::string there = checkpoint.text("images_crc32"), here = std::to_string(images_crc32);
   if (there != here) {
     throw Error(checkpoint.path(),
                 "is of a run with other training images: checksum " + there + " there, " + here + " here");
@@ -320,7 +320,7 @@ void resume(const RunOptions& o, Network& network, const RunData& data, Training
 
 // What is the same in all processes that train one network: where a run begins, and what decides a sum's
 // bits.
-std::string facts(const RunOptions& o, const Network& network, const RunData& data) {
+std::string facts(const RunOptions& o, const Network& network, std::uint32_t images_crc32) {
   std::uint32_t weights = 0;
   for (const Tensor* t : network.state()) {
     weights = libdeflate_crc32(weights, t->value.data(), t->value.size() * sizeof(float));
@@ -328,7 +328,7 @@ std::string facts(const RunOptions& o, const Network& network, const RunData& da
   const BlasInfo blas = blas_info();
   return "instruction set " + instruction_set() + "\nOpenBLAS " + blas.version + " for " + blas.core +
          "\noptions " + json_text(settings_of_weights(o)) + "\ntraining images with checksum " +
-         std::to_string(crc32(data.train)) + "\nweights with checksum " + std::to_string(weights) + "\n";
+         std::to_string(images_crc32) + "\nweights with checksum " + std::to_string(weights) + "\n";
 }
 
 // That of --layers, or else of the program's own layers, with random weights.
@@ -525,8 +525,8 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
   if (is_first()) check_files(o, output);
   say_what_is_replaced(o, output);
 
-  const Split split = split_of(o, data.train);
-  Trained run{TrainingState(rng, split.training, o.training.optimizer), Outcome::finished, output,
+  Split split = split_of(o, data.train);
+  Trained run{TrainingState(rng, std::move(split.training), o.training.optimizer), Outcome::finished, output,
               JsonLog(o.log_json, o.settled->json_log), 0};
   if (run.json_log.text().empty()) {  // a resumed run's earlier part has said it
     run.json_log.add("run", {{"program", o.settled->program},
@@ -534,17 +534,22 @@ Trained train_network(const RunOptions& o, Network& network, const RunData& data
                              {"parameters", network.parameters()},
                              {"settings", o.settled->settings}});
   }
-  resume(o, network, data, run.state);
-  if (started_by_mpirun()) meet(facts(o, network, data));
+  // Once a run, and only if it is needed: it reads all images.
+  const bool compares_images = o.settled->resumed || started_by_mpirun() || !o.checkpoint_dir.empty();
+  const std::uint32_t images_crc32 = compares_images ? crc32(data.train) : 0;
+  resume(o, network, images_crc32, run.state);
+  if (started_by_mpirun()) meet(facts(o, network, images_crc32));
   std::optional<CheckpointFolder> checkpoints;
   if (!o.checkpoint_dir.empty()) {
     checkpoints.emplace(o.checkpoint_dir, o.checkpoint_keep, o.settled->resumed.has_value());
   }
-  const auto save = [&](const std::string& path) { save_checkpoint(path, o, network, data, run); };
+  const auto save = [&](const std::string& path) {
+    save_checkpoint(path, o, network, data, images_crc32, run);
+  };
   std::optional<Augmenter> augmenter;
   if (o.augment.any()) augmenter.emplace(o.augment, data.train.images.rows, data.train.images.cols, o.seed);
-  const TrainingData training{data.train, split.validation, o.test_each_epoch ? &data.test : nullptr,
-                              augmenter ? &*augmenter : nullptr};
+  const TrainingData training{data.train, std::move(split.validation),
+                              o.test_each_epoch ? &data.test : nullptr, augmenter ? &*augmenter : nullptr};
 
   const Interrupt interrupt;
   Progress progress(o.training.epochs, o.quiet, run.state.epoch);

@@ -17,15 +17,17 @@
 #include "nn/core/error.hpp"
 #include "nn/data/idx.hpp"
 #include "nn/data/images.hpp"
+#include "nn/files/mapped_file.hpp"
 
 namespace nn {
 
 struct DataOptions {
-  std::size_t classes = 0;      // how many there are, 1 .. 256; 0: see count_classes()
-  std::size_t named = 0;        // how many have a name
-  bool transpose = false;       // swap rows and columns: EMNIST's images are stored column by column
-  std::size_t train_limit = 0;  // of the training images the first n; 0: all
-  std::size_t test_limit = 0;   // of the test images
+  std::size_t classes = 0;           // how many there are, 1 .. 256; 0: see count_classes()
+  std::size_t named = 0;             // how many have a name
+  bool transpose = false;            // swap rows and columns: EMNIST's images are stored by columns
+  std::size_t train_limit = 0;       // of the training images the first n; 0: all
+  std::size_t test_limit = 0;        // of the test images
+  std::size_t map_from = kNeverMap;  // bytes: plain IDX files of images as large as that are mapped
 };
 
 struct Dataset {
@@ -43,8 +45,13 @@ struct Dataset {
 
 // Of all images and labels: what tells one data set from another.
 inline std::uint32_t crc32(const Dataset& data) {
-  const std::span<const std::uint8_t> pixels = data.images.pixels(), labels = data.labels.labels();
-  return libdeflate_crc32(libdeflate_crc32(0, pixels.data(), pixels.size()), labels.data(), labels.size());
+  std::uint32_t crc = 0;
+  const auto add = [&](std::span<const std::uint8_t> bytes) {
+    crc = libdeflate_crc32(crc, bytes.data(), bytes.size());
+  };
+  for_parts(data.images.bytes, data.images.offset, add);
+  add(data.labels.labels());
+  return crc;
 }
 
 // How many classes there are: `expected`; if that is 0, what the file states; if it does not, as many as are
@@ -134,11 +141,14 @@ inline std::string find_idx_file(const std::string& folder, const std::string& p
                           ", plain or .gz");
 }
 
-inline Dataset read_idx_dataset(const std::string& folder, const std::string& split, bool transposed) {
-  Dataset data{read_idx_images(find_idx_file(folder, split + "-images", '3')),
+// Images to be transposed, which is done in place, are read.
+inline Dataset read_idx_dataset(const std::string& folder, const std::string& split,
+                                const DataOptions& options) {
+  Dataset data{read_idx_images(find_idx_file(folder, split + "-images", '3'),
+                               options.transpose ? kNeverMap : options.map_from),
                read_idx_labels(find_idx_file(folder, split + "-labels", '1')), 0};
   check_counts(data.images, data.labels);
-  if (transposed) transpose(data.images);
+  if (options.transpose) transpose(data.images);
   return data;
 }
 
@@ -161,7 +171,7 @@ inline std::vector<std::string> idx_dataset_files(const std::string& folder) {
 // if a file is missing or damaged, if the counts differ, or if a label does not fit the classes.
 inline Dataset load_idx_dataset(const std::string& folder, const std::string& split,
                                 const DataOptions& options = {}) {
-  return detail::complete(detail::read_idx_dataset(folder, split, options.transpose), options.classes,
+  return detail::complete(detail::read_idx_dataset(folder, split, options), options.classes,
                           split == "train" ? options.train_limit : options.test_limit);
 }
 
@@ -169,8 +179,8 @@ inline Dataset load_idx_dataset(const std::string& folder, const std::string& sp
 inline std::pair<Dataset, Dataset> load_train_and_test(const std::string& folder,
                                                        const DataOptions& options = {}) {
   std::future<Dataset> test =
-      std::async(std::launch::async, detail::read_idx_dataset, folder, "t10k", options.transpose);
-  Dataset train = detail::read_idx_dataset(folder, "train", options.transpose);
+      std::async(std::launch::async, detail::read_idx_dataset, folder, "t10k", options);
+  Dataset train = detail::read_idx_dataset(folder, "train", options);
   return detail::complete(std::move(train), test.get(), options);
 }
 

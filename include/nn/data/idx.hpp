@@ -12,11 +12,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "nn/core/error.hpp"
 #include "nn/core/text.hpp"
 #include "nn/data/gzip.hpp"
 #include "nn/data/images.hpp"
+#include "nn/files/mapped_file.hpp"
 #include "nn/files/read_file.hpp"
 
 namespace nn {
@@ -71,9 +73,14 @@ class IdxFile {
 
   const std::array<std::size_t, Dimensions>& sizes() const { return sizes_; }
 
-  // Header and content. Throws Error if the content is damaged, or shorter or longer than announced.
-  Bytes read() const {
-    if (!is_packed_) return read_whole();
+  // Header and content; mapped, if the file is plain and has at least `map_from` bytes. Throws Error if the
+  // content is damaged, or shorter or longer than announced.
+  Bytes read(std::size_t map_from = kNeverMap) const {
+    if (!is_packed_) {
+      std::optional<Bytes> mapped;
+      if (file_.size() >= map_from) mapped = map_file(file_);
+      return mapped ? std::move(*mapped) : read_whole();
+    }
     Bytes bytes(kHeader + announced_);
     const std::optional<std::size_t> size =
         gunzip(file_.path(), read_whole(), std::span(bytes.data(), bytes.size()));
@@ -102,14 +109,15 @@ class IdxFile {
 };
 }  // namespace detail
 
-// Plain or gzip-packed, told apart by content. Throws Error naming the path, what was found and expected.
-inline Images read_idx_images(const std::string& path) {
+// Plain or gzip-packed, told apart by content; a plain file of at least `map_from` bytes is mapped. Throws
+// Error naming the path, what was found and expected.
+inline Images read_idx_images(const std::string& path, std::size_t map_from = kNeverMap) {
   const detail::IdxFile<3> file(path, 0x00000803, "images");
   const auto [count, rows, cols] = file.sizes();
   if (count == 0 || rows == 0 || cols == 0) throw Error(path, "holds no pixels, expected images");
   Images images{count, rows, cols, {}, file.kHeader, path};
   check_size(images);
-  images.bytes = file.read();
+  images.bytes = file.read(map_from);
   return images;
 }
 

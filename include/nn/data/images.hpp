@@ -1,4 +1,4 @@
-// Images and labels in memory: bytes, as they come.
+// Images and labels: bytes, as they come, in memory or in a mapped file.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +42,7 @@ inline void check_size(const Images& images) {
                                  std::to_string(kMaxImageSide) + " x " + std::to_string(kMaxImageSide));
 }
 
-// Swaps the rows and the columns of every image, in place.
+// Swaps the rows and the columns of every image, in place: none may be mapped.
 inline void transpose(Images& images) {
   std::vector<std::uint8_t> image(images.image_size());
   for (std::size_t i = 0; i < images.count; ++i) {

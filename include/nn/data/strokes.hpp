@@ -12,6 +12,7 @@
 #include "nn/data/dataset.hpp"
 #include "nn/data/prepare.hpp"
 #include "nn/data/thinning.hpp"
+#include "nn/files/mapped_file.hpp"
 
 namespace nn {
 
@@ -56,13 +57,21 @@ struct LabelledDrawing {
   std::uint8_t label;
 };
 
+// A copy in an array of `size` bytes, at least as many.
+inline Bytes grown(const Bytes& bytes, std::size_t size) {
+  Bytes copy(size);
+  std::uint8_t* next = copy.data();
+  for_parts(bytes, 0, [&](std::span<const std::uint8_t> part) { next = std::ranges::copy(part, next).out; });
+  return copy;
+}
+
 // Adds `count` drawings behind the images, which are 28 x 28: artist(i), asked on any thread, for i < count.
 // It may look at the images that were there before.
 template <class Artist>
 void add_drawings(Dataset& data, std::size_t count, ThreadTeam& team, const Artist& artist) {
   const std::size_t images = data.images.bytes.size(), labels = data.labels.bytes.size();
-  data.images.bytes = data.images.bytes.grown(images + count * data.image_size());
-  data.labels.bytes = data.labels.bytes.grown(labels + count);
+  data.images.bytes = grown(data.images.bytes, images + count * data.image_size());
+  data.labels.bytes = grown(data.labels.bytes, labels + count);
   team.parallel_for(count, [&](std::size_t i) {
     const LabelledDrawing drawing = artist(i);
     std::ranges::transform(drawing.picture, data.images.bytes.data() + images + i * drawing.picture.size(),
