@@ -7,7 +7,8 @@ jobs=$(getconf _NPROCESSORS_ONLN)
 
 # Names that hold on Debian 12 and on Ubuntu 22.04 and 24.04.
 # zlib1g-dev beside libdeflate-dev: it unpacks the header of a .gz alone, before memory is taken for the rest.
-cxx_packages=(g++ cmake make pkg-config libopenblas-dev libdeflate-dev zlib1g-dev libcli11-dev nlohmann-json3-dev libhwy-dev libpng-dev libjpeg-dev)
+cxx_packages=(g++ cmake make pkg-config libopenblas-dev libdeflate-dev zlib1g-dev libcli11-dev nlohmann-json3-dev libhwy-dev libpng-dev libjpeg-dev
+  libxxhash-dev)
 python_packages=(python3 python3-venv python3-tk)
 # shellcheck disable=SC2034  # run.sh and test.sh use it
 # For the page, whose recognizer is WebAssembly. Debian 12 and later, Ubuntu 24.04 and later.
