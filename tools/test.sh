@@ -33,8 +33,7 @@ test_build() {
 # A file's tests in one process, as many at a time as there are cores: they share what they trained.
 # Without the user's display, so that the windows open on a virtual one that the tests start.
 test_python() {
-  python_environment requirements.txt tools/requirements-export.txt tools/requirements-handwriting.txt \
-    tools/requirements-sweep.txt tests/python/requirements.txt
+  python_environment "${requirements[@]}"
   env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python \
     --numprocesses "$jobs" --dist loadfile -rs  # tests that were skipped, and why
 }
