@@ -50,7 +50,7 @@ MAY_RUN_CODE = {
     "tests/python/test_import.py": "the recipe in tools/README.md",
     "tests/python/test_errors.py": "a shell",
 }
-LISTS = sorted(path for path in ROOT.rglob("requirements*.in") if ".venv" not in path.parts)
+LISTS = [path for folder in (".", "tools", "tests/python") for path in sorted((ROOT / folder).glob("requirements*.in"))]
 
 
 def readelf(what: str, binary: str) -> str:
