@@ -20,7 +20,7 @@ python3 -m venv "$venv"
 # For every Python from Ubuntu 22.04's on, and every processor. A list agrees with those before it: one environment
 # takes all of them.
 constraints=()
-for list in "${requirements[@]}"; do
+for list in "${requirement_lists[@]}"; do
   say "$list"
   "$venv/bin/uv" pip compile "${list%.txt}.in" "${constraints[@]}" "$@" --output-file "$list" --quiet --universal \
     --python-version 3.10 --generate-hashes --no-annotate --custom-compile-command tools/lock_requirements.sh

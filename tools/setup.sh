@@ -10,8 +10,8 @@ jobs=$(getconf _NPROCESSORS_ONLN)
 cxx_packages=(g++ cmake make pkg-config libopenblas-dev libdeflate-dev zlib1g-dev libcli11-dev nlohmann-json3-dev libhwy-dev libpng-dev libjpeg-dev
   libxxhash-dev)
 python_packages=(python3 python3-venv python3-tk)
-# shellcheck disable=SC2034  # test.sh and lock_requirements.sh use it
-requirements=(requirements.txt tools/requirements-{export,handwriting,sweep}.txt tests/python/requirements.txt)
+# shellcheck disable=SC2034  # test.sh, soak.sh and lock_requirements.sh use it
+requirement_lists=(requirements.txt tools/requirements-{export,handwriting,sweep}.txt tests/python/requirements.txt)
 # shellcheck disable=SC2034  # run.sh and test.sh use it
 # For the page, whose recognizer is WebAssembly. Debian 12 and later, Ubuntu 24.04 and later.
 web_packages=(cmake make clang-19 lld-19 wasi-libc libc++-19-dev-wasm32 libc++abi-19-dev-wasm32 libclang-rt-19-dev-wasm32

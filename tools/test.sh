@@ -33,7 +33,7 @@ test_build() {
 # A file's tests in one process, as many at a time as there are cores: they share what they trained.
 # Without the user's display, so that the windows open on a virtual one that the tests start.
 test_python() {
-  python_environment "${requirements[@]}"
+  python_environment "${requirement_lists[@]}"
   env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python \
     --numprocesses "$jobs" --dist loadfile -rs | tee "$python_output"  # -rs: tests that were skipped, and why
 }
