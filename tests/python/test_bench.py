@@ -270,6 +270,16 @@ def test_the_interval_has_the_median_in_at_least_95_percent() -> None:
         assert n == 6 or np.mean((below > low + 1) & (below <= high - 1)) < 0.95
 
 
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository with one commit, in place of the checkout, which may be without one."""
+    git = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message", "first"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(against, "ROOT", tmp_path)
+
+
+@pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize(("seconds", "verdict"), [(0.2, "slower"), (0.25, "no difference"), (0.5, "faster")])
 def test_against_a_commit(
     seconds: float, verdict: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
@@ -331,6 +341,7 @@ def test_a_commit_that_does_not_build(tmp_path: Path) -> None:
     assert said.endswith(f", expected a commit that builds on this machine; cmake --build {tmp_path}/build says more")
 
 
+@pytest.mark.usefixtures("repository")
 def test_a_commit_that_is_none(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no-such-commit", "--all", "HEAD:README.md"):
         with pytest.raises(InputError, match=f"--against: found '{name}', expected a commit of this repository"):
