@@ -21,6 +21,7 @@
 #include "nn/core/names.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/files/bin.hpp"
+#include "nn/files/signature.hpp"
 #include "nn/fusions/xor_sgd.hpp"
 #include "nn/training/logs.hpp"
 
@@ -106,6 +107,7 @@ int main(int argc, char** argv) {
     std::printf("accuracy: %.0f %% (%zu of 4)\n", 25.0 * static_cast<double>(correct), correct);
     if (!output.empty()) std::printf("wrote %s\n", output.c_str());
     if (!log_path.empty()) std::printf("wrote %s\n", log_path.c_str());
+    std::printf("signature: %s\n", nn::signature(net).c_str());
     std::printf("time: training %.3f s\n", training_seconds);
     return status;
   });

@@ -2,16 +2,19 @@
 
 Run:  tools/run.sh bench [--peers jax,torch] [--json FILE] [--busy-core] [--one-thread]
       tools/run.sh bench --programs none --peers torch      (networks other than the defaults)
+      tools/run.sh bench --against COMMIT                   (this build against that of an older commit)
 
 A round runs each contender once (A B C, A B C, ...), each a process of its own on the same cores, so that
 whatever else the machine does falls on all of them; the table has medians over all epochs of all rounds.
 Peers start from the same weights and see the same batches as ours, so that losses and accuracy agree.
 Start, loading, compilation and testing are not counted. Networks other than the defaults run against PyTorch
 on a part of the images, scaled to an epoch; the minimum over all epochs of all rounds counts.
+--against builds the commit in build/commits, once, and runs both in turn; the exit status is 1 if a program is slower.
 """
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import shlex
 import subprocess
@@ -20,7 +23,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench_peers import install, machine, runs, tables
+from bench_peers import against, install, machine, runs, tables
 from bench_peers.runs import Run
 from common.errors import InputError, run_tool
 from common.options import ROOT, OptionParser, number
@@ -55,6 +58,8 @@ def main() -> None:
     cores = machine.use_cores(options.threads)
     if cores and len(cores) < options.threads:
         raise InputError("--threads", str(options.threads), f"at most {len(cores)}, the cores there are")
+    if options.against:
+        return run_against(options, list(dict.fromkeys(commands)))
     left_out = find_peers(options)
     with tempfile.TemporaryDirectory() as work:
         report = measure(options, Path(work), left_out)
@@ -91,7 +96,12 @@ def parse_options() -> argparse.Namespace:
         metavar="A,B",
         help="jax, torch, both or none; pip installs what is missing (default: those that are installed)",
     )
-    add("--rounds", type=number(int, 1), default=3, metavar="N", help="default: %(default)s")
+    add(
+        "--against",
+        metavar="COMMIT",
+        help="compare with the programs of a commit, which is built first, in place of peers",
+    )
+    add("--rounds", type=number(int, 1), metavar="N", help="default: 3, with --against 9")
     add("--threads", type=number(int, 1), default=2, metavar="N", help="default: %(default)s")
     add("--epochs", type=number(int, 1), metavar="N", help="of each network on MNIST (default: 10, 3, 2)")
     add("--busy-core", action="store_true", help="also measure ours beside a process that keeps a core busy")
@@ -101,9 +111,15 @@ def parse_options() -> argparse.Namespace:
     add("--build-dir", type=Path, default=ROOT / "build", metavar="PATH", help="default: build")
     options = parser.parse_args()
     if options.networks is None:
-        options.networks = [] if options.programs else list(NETWORKS)
+        options.networks = [] if options.programs or options.against else list(NETWORKS)
     if options.programs is None:
         options.programs = list(EPOCHS)
+    options.rounds = options.rounds or (9 if options.against else 3)
+    if options.against and options.rounds < against.MIN_ROUNDS:
+        parser.error(f"--rounds: found {options.rounds}, expected at least {against.MIN_ROUNDS} with --against")
+    for name in ("peers", "busy_core", "one_thread"):
+        if options.against and getattr(options, name):
+            parser.error(f"--{name.replace('_', '-')}: found with --against, expected one of them")
     return options
 
 
@@ -140,36 +156,37 @@ def find_peers(options: argparse.Namespace) -> dict[str, str]:
     return left_out
 
 
-def contenders(options: argparse.Namespace, program: str, work: Path) -> Contenders:
-    """Who runs a program, ours first."""
-    ours = options.build_dir / program
-    if program == "mlp_simple":
-        found: Contenders = {OURS: lambda: runs.run_our_xor(ours)}
+def ours(options: argparse.Namespace, name: str, work: Path) -> Callable[[], Run]:
+    """A run of our program, or of one of NETWORKS, which writes its model into `work`."""
+    if name == "mlp_simple":
+        return lambda: runs.run_our_xor(options.build_dir / name)
+    program, *chosen = shlex.split(NETWORKS.get(name, name))
+    if name in NETWORKS:
+        chosen += ["--epochs", str(NETWORK_EPOCHS), "--train-limit", str(options.images)]
+    else:
+        chosen += ["--epochs", str(epochs_of(options, name))]
+    how = (options.threads, options.data_dir)
+    return lambda: runs.run_ours(options.build_dir / program, chosen, model_path(work, name), *how)
+
+
+def model_path(work: Path, name: str) -> Path:
+    return work / f"{name}.safetensors"
+
+
+def contenders(options: argparse.Namespace, name: str, work: Path) -> Contenders:
+    """Who runs a program or a network. Ours is first: peers read from its model what to train, and how."""
+    found: Contenders = {OURS: ours(options, name, work)}
+    if name == "mlp_simple":
         try:
             plain = runs.compile_plain_xor(work)
             found["plain C"] = lambda: runs.run_plain_xor(plain)
         except InputError as error:
             say(f"plain C is left out: {error}")
         return found
-    return on_mnist(options, program, ["--epochs", str(epochs_of(options, program))], work, options.peers)
-
-
-def network_contenders(options: argparse.Namespace, name: str, work: Path) -> Contenders:
-    """Ours and PyTorch on a network that is no default."""
-    program, *chosen = shlex.split(NETWORKS[name])
-    limits = ["--epochs", str(NETWORK_EPOCHS), "--train-limit", str(options.images)]
-    peers = [peer for peer in options.peers if peer == "torch"]
-    return on_mnist(options, program, [*chosen, *limits], work, peers)
-
-
-def on_mnist(
-    options: argparse.Namespace, program: str, chosen: list[str], work: Path, peers: list[str]
-) -> Contenders:
-    """Ours trains first: peers read from its model what to train, and how."""
-    model, how = work / f"{program}.safetensors", (options.threads, options.data_dir)
-    found: Contenders = {OURS: lambda: runs.run_ours(options.build_dir / program, chosen, model, *how)}
-    for peer in peers:
-        found[PEERS[peer]] = lambda peer=peer: runs.run_peer(peer, model, *how)
+    for peer in options.peers:
+        if name not in NETWORKS or peer == "torch":
+            how = (model_path(work, name), options.threads, options.data_dir)
+            found[PEERS[peer]] = lambda peer=peer, how=how: runs.run_peer(peer, *how)
     return found
 
 
@@ -179,8 +196,7 @@ def epochs_of(options: argparse.Namespace, program: str) -> int:
 
 def measure(options: argparse.Namespace, work: Path, left_out: dict[str, str]) -> dict[str, object]:
     """All rounds of everything, as the report that --json writes."""
-    lists = {program: contenders(options, program, work) for program in options.programs}
-    lists |= {name: network_contenders(options, name, work) for name in options.networks}
+    lists = {name: contenders(options, name, work) for name in options.programs + options.networks}
     done: dict[str, dict[str, list[Run]]] = {p: {name: [] for name in found} for p, found in lists.items()}
     peaks = []
     for i in range(options.rounds):
@@ -203,9 +219,33 @@ def measure(options: argparse.Namespace, work: Path, left_out: dict[str, str]) -
     }  # fmt: skip
 
 
-def busy_core(
-    options: argparse.Namespace, program: str, work: Path, cores: list[int]
-) -> tables.Comparison:
+def run_against(options: argparse.Namespace, programs: list[str]) -> None:
+    """Compare with an older commit, in rounds of which every other one begins with the older program."""
+    commit = against.find_commit(options.against)
+    folder = options.build_dir / "commits" / commit[:12]
+    older = argparse.Namespace(**vars(options) | {"build_dir": against.build(commit, folder, programs)})
+    order = [older, options]
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in options.programs + options.networks}
+    with tempfile.TemporaryDirectory() as work:
+        for i in range(options.rounds):
+            order.reverse()
+            for name, rounds in seconds.items():
+                run = {id(build): tables.median([ours(build, name, Path(work))()]) for build in order}
+                rounds.append((run[id(older)], run[id(options)]))
+                before, now = map(tables.significant, rounds[-1])
+                say(f"round {i + 1} of {options.rounds}: {name}: {before} s at {commit[:7]}, {now} s now")
+    changes = [against.compare(name, rounds) for name, rounds in seconds.items()]
+    print(f"{machine_text(machine.describe(), options.threads, options.rounds)}\n{against.RULE}\n")
+    print(against.table(commit, changes))
+    if options.json:
+        write_json(options.json, {
+            "machine": machine.describe(), "threads": options.threads, "rounds": options.rounds,
+            "commit": commit, "changes": [dataclasses.asdict(change) for change in changes],
+        })  # fmt: skip
+    against.check_none_slower(commit, changes)
+
+
+def busy_core(options: argparse.Namespace, program: str, work: Path, cores: list[int]) -> tables.Comparison:
     """Our program alone and beside a process that never rests on the last of its cores, in turn."""
     quiet, busy = [], []
     for _ in range(options.rounds):
@@ -225,8 +265,7 @@ def one_thread(options: argparse.Namespace, program: str, work: Path) -> tables.
 
 
 def train(options: argparse.Namespace, program: str, work: Path, threads: int) -> Run:
-    epochs = ["--epochs", str(epochs_of(options, program))]
-    return runs.run_ours(options.build_dir / program, epochs, work / "m.safetensors", threads, options.data_dir)
+    return ours(argparse.Namespace(**vars(options) | {"threads": threads}), program, work)()
 
 
 @contextlib.contextmanager
@@ -241,14 +280,19 @@ def endless_process(cores: list[int]) -> Iterator[None]:
             process.kill()
 
 
+def machine_text(m: dict[str, str | int], threads: int, rounds: int) -> str:
+    return (
+        f"Machine: {m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB; {m['system']}; {m['compiler']}.\n"
+        f"Threads: {threads}. Rounds in turn: {rounds}, medians. {m['date']}."
+    )
+
+
 def as_markdown(report: dict[str, object]) -> str:
     """The report as the README shows it."""
     m, threads = report["machine"], report["threads"]
     peak = "" if report["peak_gflops"] is None else f"{report['peak_gflops']:.0f} GFLOP/s, "
     parts = [
-        f"Machine: {m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB; {m['system']}; {m['compiler']}.\n"
-        f"Threads: {threads}. Rounds in turn: {report['rounds']}, medians. {m['date']}.\n"
-        f"sgemm peak: {peak}{report['peak_how']}.",
+        f"{machine_text(m, threads, report['rounds'])}\nsgemm peak: {peak}{report['peak_how']}.",
     ]
     if results := report["results"]:
         parts.append(tables.results_table(results))

@@ -7,8 +7,11 @@ jobs=$(getconf _NPROCESSORS_ONLN)
 
 # Names that hold on Debian 12 and on Ubuntu 22.04 and 24.04.
 # zlib1g-dev beside libdeflate-dev: it unpacks the header of a .gz alone, before memory is taken for the rest.
-cxx_packages=(g++ cmake make pkg-config libopenblas-dev libdeflate-dev zlib1g-dev libcli11-dev nlohmann-json3-dev libhwy-dev libpng-dev libjpeg-dev)
+cxx_packages=(g++ cmake make pkg-config libopenblas-dev libdeflate-dev zlib1g-dev libcli11-dev nlohmann-json3-dev libhwy-dev libpng-dev libjpeg-dev
+  libxxhash-dev)
 python_packages=(python3 python3-venv python3-tk)
+# shellcheck disable=SC2034  # test.sh, soak.sh and lock_requirements.sh use it
+requirement_lists=(requirements.txt tools/requirements-{export,handwriting,sweep}.txt tests/python/requirements.txt)
 # shellcheck disable=SC2034  # run.sh and test.sh use it
 # For the page, whose recognizer is WebAssembly. Debian 12 and later, Ubuntu 24.04 and later.
 web_packages=(cmake make clang-19 lld-19 wasi-libc libc++-19-dev-wasm32 libc++abi-19-dev-wasm32 libclang-rt-19-dev-wasm32
@@ -58,8 +61,8 @@ build() {
   cmake --build "$@" --parallel "$jobs" | sed '/Built target/d' >&2 || die "could not build $1"
 }
 
-# python_environment FILE...: a .venv with the requirements in each FILE. A copy of what was installed, and for which
-# Python, stays in it, so that pip runs only when one of them has changed.
+# python_environment FILE...: a .venv with the requirements in each FILE, which lists all packages with their hashes. A
+# copy of what was installed, and for which Python, stays in it, so that pip runs only when one of them has changed.
 python_environment() {
   local python=/usr/bin/python3 venv=$root/.venv file wanted stamp
   # On Debian only its own Python sees python3-tk.
@@ -70,7 +73,7 @@ python_environment() {
     [[ -x $venv/bin/python && $wanted == "$(cat "$stamp" 2>/dev/null)" ]] && continue
     say "installing $file in .venv"
     "$python" -m venv "$venv" || die "could not make .venv; needed are (Debian's names) ${python_packages[*]}"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/$file" >&2 ||
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$root/$file" >&2 ||
       die "could not install $file"
     printf '%s\n' "$wanted" >"$stamp"
   done

@@ -74,7 +74,7 @@ threads() {
 }
 
 mutants() {
-  python_environment requirements.txt tests/python/requirements.txt
+  python_environment "${requirement_lists[@]}"
   .venv/bin/python tests/mutation/mutants.py --faults "$1" || die "faults got away from the tests"
 }
 
@@ -85,7 +85,7 @@ coverage() {
   configure build-coverage -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++ -DNN_BUILD_TESTS=ON \
     "-DCMAKE_CXX_FLAGS=-O1 -fprofile-instr-generate -fcoverage-mapping"
   build build-coverage --target all
-  python_environment requirements.txt tests/python/requirements.txt
+  python_environment "${requirement_lists[@]}"
   rm -rf build-coverage/profiles
   export LLVM_PROFILE_FILE=$root/build-coverage/profiles/%4m.profraw
   ctest --test-dir build-coverage --output-on-failure --parallel "$jobs"

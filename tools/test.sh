@@ -33,14 +33,15 @@ test_build() {
 # A file's tests in one process, as many at a time as there are cores: they share what they trained.
 # Without the user's display, so that the windows open on a virtual one that the tests start.
 test_python() {
-  python_environment requirements.txt tools/requirements-export.txt tools/requirements-handwriting.txt \
-    tools/requirements-sweep.txt tests/python/requirements.txt
+  python_environment "${requirement_lists[@]}"
   env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python \
-    --numprocesses "$jobs" --dist loadfile -rs  # tests that were skipped, and why
+    --numprocesses "$jobs" --dist loadfile -rs | tee "$python_output"  # -rs: tests that were skipped, and why
 }
 
 # step NAME COMMAND...: in a subshell, so that a `die` ends the step and not the run.
 passed=0 failed=0 summary=
+python_output=$(mktemp)
+trap 'rm -f "$python_output"' EXIT
 step() {
   local name=$1 start=$SECONDS result=passed
   shift
@@ -54,6 +55,14 @@ slow_step() {
   if [[ $fast == false ]]; then step "$@"; else leave_out "$1"; fi
 }
 leave_out() { summary+="not run          $1"$'\n'; }
+
+# "SKIPPED [2] tests/python/test_x.py:12: no browser", which pytest says at its end.
+leave_out_skipped() {
+  local count reason
+  while IFS=$'\t' read -r count reason; do
+    leave_out "Python tests: $count at $reason"
+  done < <(sed -n 's/^SKIPPED \[\([0-9]*\)\] /\1\t/p' "$python_output")
+}
 
 fast=false
 case ${1:-} in
@@ -70,6 +79,11 @@ step "C++, Release: unit tests" test_build build all -DCMAKE_BUILD_TYPE=Release
 slow_step "C++, clang, address and undefined-behaviour sanitizers: unit tests" test_build build-sanitize unit_tests \
   -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DCMAKE_CXX_COMPILER=clang++ -DNN_SANITIZE=ON
 step "Programs and Python tools: pytest" test_python
+leave_out_skipped
+case $(uname -sm) in
+  'Linux x86_64') leave_out "on 64-bit ARM: tests/README.md says when that was run" ;;
+  'Linux aarch64') leave_out "on x86-64: tests/README.md says when that was run" ;;
+esac
 leave_out "fuzzing, killed runs, failing disks, ThreadSanitizer: tools/soak.sh all"
 
 printf '\n%s%d passed, %d failed\n' "$summary" "$passed" "$failed"

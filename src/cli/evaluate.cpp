@@ -1,7 +1,7 @@
 // PROGRAM evaluate MODEL...: how good a trained model is, and where it is wrong. A page to read, or one JSON
 // object:
 //
-//   models, networks (lists, as in a model file), data, split
+//   models, networks, signatures (lists, as in a model file), data, split
 //   images, correct, accuracy, accuracy_interval [low, high] of 95 %, loss, calibration_error
 //   classes    a list: name, images, precision, recall, f1; null where there is nothing to take a share of
 //   confusion  a list for each true class: how often it was taken for each class
@@ -24,6 +24,7 @@
 #include "nn/core/parallel.hpp"
 #include "nn/core/text.hpp"
 #include "nn/files/json.hpp"
+#include "nn/files/signature.hpp"
 #include "nn/recognizer/recognizer.hpp"
 #include "nn/training/evaluate.hpp"
 #include "nn/training/logs.hpp"
@@ -52,6 +53,13 @@ double accuracy(const Predictions& found, const Confusion& confusion) {
   return static_cast<double>(confusion.correct()) / static_cast<double>(found.size());
 }
 
+// Those of the weights that were read.
+std::vector<std::string> signatures(const Recognizer& model) {
+  std::vector<std::string> all;
+  for (const Network& network : model.networks()) all.push_back(signature(network));
+  return all;
+}
+
 std::string to_json(const EvaluateCommand& o, const Recognizer& model, const Predictions& found) {
   using Json = nlohmann::ordered_json;
   const Confusion confusion(found, model.classes());
@@ -76,6 +84,7 @@ std::string to_json(const EvaluateCommand& o, const Recognizer& model, const Pre
   for (const Network& network : model.networks()) networks.emplace_back(network.json());
   const Json all{{"models", model.paths()},
                  {"networks", std::move(networks)},
+                 {"signatures", signatures(model)},
                  {"data", place_of(o.source)},
                  {"split", name_of(o.part)},
                  {"images", found.size()},
@@ -126,7 +135,8 @@ std::string to_text(const EvaluateCommand& o, const Recognizer& model, const Pre
                      " % (" + std::to_string(confusion.correct()) + " of " + std::to_string(found.size()) +
                      "), loss " + fixed(mean_loss(found), 6) + "\n95 % interval: " + percent(interval.low) +
                      " to " + percent(interval.high) +
-                     " %\ncalibration error: " + percent(calibration_error(found)) + " %\n\n";
+                     " %\ncalibration error: " + percent(calibration_error(found)) +
+                     " %\nsignature: " + join(signatures(model), ", ") + "\n\n";
 
   text += "confusion, a row for each true class, a column for each predicted class:\n";
   text += padded("", widest);
@@ -184,6 +194,17 @@ void note_other_preparation(const EvaluateCommand& o, const Recognizer& model) {
   std::fprintf(stderr, "%s: note: %s\n", o.program.c_str(), one_line(note).c_str());
 }
 
+// Throws Error if a file says another signature than its weights have.
+void check_signatures(const Recognizer& model) {
+  const std::vector<std::string> found = signatures(model);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const std::string& expected = model.signatures()[i];
+    if (expected.empty() || expected == found[i]) continue;
+    throw Error(model.paths()[i], "its network and weights have the signature " + found[i] + ", expected " +
+                                      expected + ", as its metadata says: it was altered after training");
+  }
+}
+
 int run_evaluate(const Options& command, const EvaluateCommand& o) {
   const std::string limit = o.part == Part::test ? "--test-limit" : "--train-limit";
   const std::string other = o.part == Part::test ? "--train-limit" : "--test-limit";
@@ -198,6 +219,7 @@ int run_evaluate(const Options& command, const EvaluateCommand& o) {
   const Predictions found = predictions(model.networks(), data, team);
   if (!std::isfinite(mean_loss(found))) throw not_finite(model.name());
   std::fputs((o.json ? to_json(o, model, found) : to_text(o, model, found)).c_str(), stdout);
+  check_signatures(model);
   return kDone;
 }
 

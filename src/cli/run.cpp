@@ -1,7 +1,5 @@
 #include "cli/run.hpp"
 
-#include <libdeflate.h>
-
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -28,6 +26,7 @@
 #include "nn/files/bin_files.hpp"
 #include "nn/files/json.hpp"
 #include "nn/files/model_files.hpp"
+#include "nn/files/signature.hpp"
 #include "nn/training/checkpoint.hpp"
 #include "nn/training/checkpoint_folder.hpp"
 #include "nn/training/evaluate.hpp"
@@ -321,14 +320,10 @@ void resume(const RunOptions& o, Network& network, std::uint32_t images_crc32, T
 // What is the same in all processes that train one network: where a run begins, and what decides a sum's
 // bits.
 std::string facts(const RunOptions& o, const Network& network, std::uint32_t images_crc32) {
-  std::uint32_t weights = 0;
-  for (const Tensor* t : network.state()) {
-    weights = libdeflate_crc32(weights, t->value.data(), t->value.size() * sizeof(float));
-  }
   const BlasInfo blas = blas_info();
   return "instruction set " + instruction_set() + "\nOpenBLAS " + blas.version + " for " + blas.core +
          "\noptions " + json_text(settings_of_weights(o)) + "\ntraining images with checksum " +
-         std::to_string(images_crc32) + "\nweights with checksum " + std::to_string(weights) + "\n";
+         std::to_string(images_crc32) + "\nweights with signature " + signature(network) + "\n";
 }
 
 // That of --layers, or else of the program's own layers, with random weights.
@@ -621,7 +616,8 @@ int test_and_save(const RunOptions& o, Network& network, const RunData& data, Tr
   run.json_log.add("end", {{"outcome", outcomes[static_cast<int>(run.outcome)]},
                            {"epoch", is_interrupted ? run.state.epoch : run.state.best_epoch},
                            {"test_loss", number_or_null(test.loss)},
-                           {"test_accuracy", test.accuracy()}});
+                           {"test_accuracy", test.accuracy()},
+                           {"signature", signature(network)}});
   run.json_log.save();
 
   std::printf("test accuracy: %.2f %% (%zu of %zu), loss %.6f\n", 100 * test.accuracy(), test.correct,
@@ -629,6 +625,7 @@ int test_and_save(const RunOptions& o, Network& network, const RunData& data, Tr
   const bool logged = !o.log.empty() && !run.state.log.empty();
   say(o, "wrote %s (%zu bytes)%s%s\n", run.output.c_str(), bytes, logged ? " and " : "",
       logged ? o.log.c_str() : "");
+  say(o, "signature: %s\n", signature(network).c_str());
   say(o, "time: loading %.2f s, training %.2f s, testing %.2f s\n", data.seconds, run.seconds,
       testing_seconds);
   if (diverged) {

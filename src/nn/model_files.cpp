@@ -12,6 +12,7 @@
 #include "nn/files/bin_files.hpp"
 #include "nn/files/json.hpp"
 #include "nn/files/older_files.hpp"
+#include "nn/files/signature.hpp"
 
 namespace nn {
 
@@ -81,6 +82,7 @@ void check_savable(const Network& network, const std::string& path) {
 void add_network(SafetensorsWriter& file, const Network& network) {
   file.metadata("format", "nn.model");
   file.metadata("network", json_text(network.json()));
+  file.metadata("signature", signature(network));
   for (const Tensor* t : network.state()) file.tensor(t->name, t->shape, t->value);
 }
 
@@ -135,7 +137,8 @@ StoredModel read_stored_model(InputFile file) {
   Network network = read_network(tensors);
   read_weights(tensors, network);
   std::vector<std::string> names = class_names_of(tensors, network.classes());
-  return {std::move(network), std::move(names), preparation_of(tensors), is_transposed(tensors)};
+  return {std::move(network), std::move(names), preparation_of(tensors), is_transposed(tensors),
+          tensors.text("signature")};
 }
 
 Network load_model(const std::string& path) {

@@ -39,6 +39,7 @@ const Network& most_exact(std::span<const Network> networks) {
 
 Recognizer::Recognizer(const std::string& path, StoredModel model)
     : paths_{path},
+      signatures_{model.signature},
       class_names_(std::move(model.class_names)),
       preparation_(model.preparation),
       transpose_(model.transpose) {
@@ -54,6 +55,7 @@ void Recognizer::add(const std::string& path, StoredModel model) {
                           brief(networks_[i], transpose_, preparation_) + ", as " + paths_[i] + " has");
   }
   paths_.push_back(path);
+  signatures_.push_back(model.signature);
   networks_.push_back(std::move(model.network));
   find_size();
 }

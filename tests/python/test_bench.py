@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bench  # noqa: E402
-from bench_peers import install, machine, peer, runs, tables  # noqa: E402
+from bench_peers import against, install, machine, peer, runs, tables  # noqa: E402
 from common.errors import InputError  # noqa: E402
 from models import logits  # noqa: E402
 from models.old_networks import attention_pool  # noqa: E402
@@ -96,9 +96,7 @@ def test_table_is_markdown_with_a_dash_for_what_there_is_not() -> None:
 def test_comparison_is_the_ratio_of_medians() -> None:
     slower = tables.compare("mnist_cnn", [a_run(1, 1, 5)], [a_run(2), a_run(2)])
     assert (slower.base, slower.other, slower.ratio) == (1, 2, 2)
-    assert tables.comparison_table(("alone", "busy", "slowdown"), [slower]).endswith(
-        "| mnist_cnn | 1 | 2 | 2.00 |"
-    )
+    assert tables.comparison_table(("alone", "busy", "slowdown"), [slower]).endswith("| mnist_cnn | 1 | 2 | 2.00 |")
 
 
 @pytest.mark.parametrize(("stdout", "percent"), [
@@ -183,9 +181,7 @@ def test_whole_run(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("peers", ["none", "torch"])
-def test_networks(
-    peers: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
+def test_networks(peers: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     """Both train on the images that --images says, PyTorch what our model's file says; the fastest epoch counts."""
     (tmp_path / "torch_peer.py").write_text(TORCH_STAND_IN)
     monkeypatch.setattr(runs, "HERE", tmp_path)
@@ -214,9 +210,7 @@ def test_which_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--peers", "torch"]])
-def test_missing_peer_is_left_out_with_a_line(
-    stand_in: Path, options: list[str], monkeypatch, capsys
-) -> None:
+def test_missing_peer_is_left_out_with_a_line(stand_in: Path, options: list[str], monkeypatch, capsys) -> None:
     monkeypatch.setattr(install, "missing", lambda name: f"No module named '{name}'")
     monkeypatch.setattr(install, "install", lambda name: "pip failed: no network")
     run_bench(monkeypatch, "--programs", "mnist_mlp", "--rounds", "1", "--build-dir", stand_in, *options)
@@ -253,7 +247,111 @@ def test_only_a_virtual_environment_is_installed_into(monkeypatch: pytest.Monkey
     assert "virtual environment" in install.install("jax")
 
 
+@pytest.mark.parametrize(("ratios", "low", "high", "verdict"), [
+    ([1.03, 1.05, 1.04, 1.2, 1.01, 1.1], 1.01, 1.2, "slower"),  # of six rounds all have to be
+    ([1.03, 1.05, 1.04, 1.2, 0.99, 1.1], 0.99, 1.2, "no difference"),
+    ([1.03, 1.05, 1.04, 1.2, 0.99, 1.1, 1.05, 1.06, 1.03], 1.03, 1.1, "slower"),  # of nine, eight
+    ([1.01, 1.012, 1.013, 1.011, 1.015, 1.01], 1.01, 1.015, "no difference"),  # too little
+    ([0.5, 0.6, 0.7, 0.6, 0.5, 0.5], 0.5, 0.7, "faster"),
+    ([0.99, 0.985, 0.99, 0.985, 0.99, 0.99], 0.985, 0.99, "no difference"),
+])  # fmt: skip
+def test_slower_and_faster_are_beyond_the_spread(ratios: list[float], low: float, high: float, verdict: str) -> None:
+    change = against.compare("mnist_mlp", [(2.0, 2 * ratio) for ratio in ratios])
+    assert (change.low, change.high, change.verdict) == (pytest.approx(low), pytest.approx(high), verdict)
+    assert change.before == 2 and change.ratio == pytest.approx(np.median(ratios))
+
+
+def test_the_interval_has_the_median_in_at_least_95_percent() -> None:
+    """As often as it should, and no narrower one would, of the equally likely sides that the values fall on."""
+    for n in (6, 9, 12, 17):
+        below = np.array([bits.bit_count() for bits in range(2**n)])  # values below the true median
+        low, high = (against.interval(range(n))[end] for end in (0, 1))
+        assert np.mean((below > low) & (below <= high)) >= 0.95
+        assert n == 6 or np.mean((below > low + 1) & (below <= high - 1)) < 0.95
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository with one commit, in place of the checkout, which may be without one."""
+    git = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message", "first"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(against, "ROOT", tmp_path)
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize(("seconds", "verdict"), [(0.2, "slower"), (0.25, "no difference"), (0.5, "faster")])
+def test_against_a_commit(
+    seconds: float, verdict: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """What is built already is not built again."""
+    commit = against.find_commit("HEAD")
+    older = stand_in / "commits" / commit[:12] / "build" / "mnist_mlp"
+    older.parent.mkdir(parents=True)
+    older.write_text(STAND_IN.replace("0.25", str(seconds)))
+    older.chmod(0o755)
+    options = [
+        "--against",
+        "HEAD",
+        "--programs",
+        "mnist_mlp",
+        "--rounds",
+        "6",
+        "--epochs",
+        "2",
+        "--build-dir",
+        stand_in,
+    ]
+    options += ["--json", tmp_path / "report.json"]
+    if verdict == "slower":
+        with pytest.raises(InputError) as error:
+            run_bench(monkeypatch, *options)
+        found = f"mnist_mlp takes 1.250 times the seconds of {commit[:7]}"
+        assert str(error.value) == f"--against: {found}, expected no more"
+    else:
+        run_bench(monkeypatch, *options)
+    out, err = capsys.readouterr()
+    ratio = f"{0.25 / seconds:.3f}"
+    assert f"| program, seconds per epoch | {commit[:7]} | now | ratio | 95 % interval |  |" in out
+    assert f"| mnist_mlp | {seconds} | 0.25 | {ratio} | {ratio} to {ratio} | {verdict} |" in out and against.RULE in out
+    assert err.splitlines()[-1] == f"bench: round 6 of 6: mnist_mlp: {seconds} s at {commit[:7]}, 0.25 s now"
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written["commit"] == commit and written["changes"][0]["seconds"] == [[seconds, 0.25]] * 6
+
+
+def test_a_commit_is_checked_out_and_configured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = []
+    monkeypatch.setattr(against, "run_child", lambda name, command: commands.append([name, *map(str, command[1:])]))
+    built = against.build("0123abc", tmp_path, ["mnist_mlp", "mnist_cnn"])
+    assert built == tmp_path / "build" and [command[0] for command in commands] == ["git", "cmake", "cmake"]
+    assert commands[0][-2:] == [str(tmp_path / "source"), "0123abc"] and "-DCMAKE_BUILD_TYPE=Release" in commands[1]
+    assert commands[2][-2:] == ["mnist_mlp", "mnist_cnn"]
+    (tmp_path / "source").mkdir()
+    against.build("0123abc", tmp_path, ["mnist_mlp"])
+    assert [command[0] for command in commands[3:]] == ["cmake", "cmake"]
+
+
+def test_a_commit_that_does_not_build(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.22)\nproject(none NONE)\n")
+    with pytest.raises(InputError) as error:
+        against.build("0123abc", tmp_path, ["mnist_mlp"])
+    said = str(error.value)
+    assert said.startswith("--against: 0123abc: ") and "mnist_mlp" in said and said.count("\n") == 0
+    assert said.endswith(f", expected a commit that builds on this machine; cmake --build {tmp_path}/build says more")
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_commit_that_is_none(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no-such-commit", "--all", "HEAD:README.md"):
+        with pytest.raises(InputError, match=f"--against: found '{name}', expected a commit of this repository"):
+            run_bench(monkeypatch, f"--against={name}", "--programs", "mnist_mlp", "--build-dir", stand_in)
+
+
 @pytest.mark.parametrize(("options", "says"), [
+    (["--against", "HEAD", "--rounds", "5"], "--rounds: found 5, expected at least 6 with --against"),
+    (["--against", "HEAD", "--one-thread"], "--one-thread: found with --against, expected one of them"),
+    (["--against", "HEAD", "--peers", "jax"], "--peers: found with --against, expected one of them"),
     (["--programs", "mnist"], "--programs: found 'mnist', expected"),
     (["--peers", "numpy"], "--peers: found 'numpy', expected one or more of jax, torch"),
     (["--rounds", "0"], "--rounds: found '0', expected a whole number from 1"),

@@ -1,1 +1,1 @@
-"""The same work in JAX, in PyTorch and in plain C, and how each run is measured, for bench."""
+"""The same work in JAX, in PyTorch and in plain C, an older commit's programs, and how each run is measured, for bench."""

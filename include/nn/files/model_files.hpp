@@ -1,8 +1,9 @@
 // Networks to and from files: .safetensors, which can hold every one, and .bin (bin_files.hpp).
 //
 // The .safetensors has a float32 tensor (float16 is read, too) for each of network.state(), of the same name
-// and shape, and metadata "format": "nn.model" and "network", which is network.json(). There may be more
-// metadata, and more tensors. Files of before networks were chains are read, too (older_files.hpp).
+// and shape, and metadata "format": "nn.model", "network", which is network.json(), and "signature"
+// (signature.hpp), which need not be there. There may be more metadata, and more tensors. Files of before
+// networks were chains are read, too (older_files.hpp).
 #pragma once
 
 #include <cstddef>
@@ -34,6 +35,7 @@ struct StoredModel {
   std::vector<std::string> class_names;  // (K), "0", "1", ... if it has none
   Preparation preparation{};             // of its pictures: as MNIST's if it does not say
   bool transpose = false;                // trained with --transpose: rows and columns of images are swapped
+  std::string signature{};               // as the file says, "" if it does not
 };
 
 // A file of either format, told by its content. Throws Error if it is no whole model.

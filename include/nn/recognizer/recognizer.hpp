@@ -45,6 +45,7 @@ class Recognizer {
   void add(const std::string& path, StoredModel model);
 
   const std::vector<std::string>& paths() const { return paths_; }
+  const std::vector<std::string>& signatures() const { return signatures_; }  // as StoredModel's
   std::string name() const;  // the paths, with commas between them
   std::span<Network> networks() { return networks_; }
   std::span<const Network> networks() const { return networks_; }
@@ -83,7 +84,7 @@ class Recognizer {
   Recognition recognition_of(std::vector<float> probabilities) const;  // (K)
   bool is_of(Preparation::Kind kind) const { return preparation_.kind == kind; }
 
-  std::vector<std::string> paths_;
+  std::vector<std::string> paths_, signatures_;
   std::vector<Network> networks_;
   std::vector<std::string> class_names_;
   Preparation preparation_;
