@@ -6,6 +6,7 @@
 #include <span>
 
 #include "nn/data/batches.hpp"
+#include "nn/data/epoch_order.hpp"
 #include "nn/layers/softmax_cross_entropy.hpp"
 #include "nn/training/shards.hpp"
 
@@ -114,6 +115,7 @@ Outcome train(Network& network, const TrainingData& data, const TrainingOptions&
               TrainingState& state, ThreadTeam& team, const TrainingObserver& observer,
               Processes& processes) {
   Batches batches(data.images, state.order, options.batch_size, data.augmenter);
+  const ShuffleParts parts = shuffle_parts(state.order.size(), data.images.image_size());
   Floats dlogits(batches.largest() * network.classes());  // (B, K)
   network.reserve(batches.largest());
   std::optional<Shards> shards;
@@ -122,7 +124,7 @@ Outcome train(Network& network, const TrainingData& data, const TrainingOptions&
   while (state.epoch < options.epochs) {
     const Stopwatch watch;
     const double seconds_before = state.seconds;
-    if (state.batch == 0) state.rng.shuffle(std::span(state.order));
+    if (state.batch == 0) shuffle(state.order, parts, state.rng);
 
     while (state.batch < batches.count()) {
       const double rate = rate_at(options, state.epoch, state.batch, batches.count());

@@ -163,12 +163,10 @@ def compiled(folder: Path, wanted: int, seed: int) -> list[Fault]:
         errors = build(folder)
         if not errors:
             return chosen
-        named = set(re.findall(r"([\w/]+\.[ch]pp):(\d+)", errors))
-        refused = [
-            fault
-            for fault in chosen
-            if any(path.endswith(fault.path) and int(line) == fault.line for path, line in named)
-        ]
+        refused = set()  # the fault on the line of an error, or the last one before it
+        for path, line in set(re.findall(r"([\w/]+\.[ch]pp):(\d+):\d+: error", errors)):
+            before = [fault for fault in chosen if path.endswith(fault.path) and fault.line <= int(line)]
+            refused |= {fault for fault in before if fault.line == max(other.line for other in before)}
         if not refused:
             sys.exit(f"mutants: the copy does not compile:\n{errors[-3000:]}")
         chosen = [fault for fault in chosen if fault not in refused]

@@ -6,14 +6,13 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "nn/core/parallel.hpp"
 #include "nn/data/augment.hpp"
 #include "nn/data/batch.hpp"
 #include "nn/data/dataset.hpp"
-#include "nn/files/mapped_file.hpp"
+#include "nn/data/read_ahead.hpp"
 
 namespace nn {
 
@@ -35,7 +34,8 @@ class Batches {
         batch_size_(std::min(batch_size, std::max<std::size_t>(1, order.size()))),
         augmenter_(augmenter),
         pixels_(batch_size_ * data.image_size()),
-        labels_(batch_size_) {
+        labels_(batch_size_),
+        ahead_(data, order) {
     assert(batch_size >= 1);
   }
 
@@ -53,9 +53,8 @@ class Batches {
   Batch part(std::size_t b, std::size_t begin, std::size_t size, ThreadTeam& team, std::size_t epoch) {
     const std::size_t first = b * batch_size_ + begin;
     const std::size_t image_size = data_->image_size();
-    const bool needs_disk = data_->images.bytes.is_mapped() && disk_was_read();
+    if (data_->images.bytes.is_mapped()) ahead_.advance(b * batch_size_, b * batch_size_ + this->size(b));
     team.parallel_for((size + kBlock - 1) / kBlock, [&](std::size_t block) {
-      if (needs_disk) read_ahead(b, begin, size, block * kBlock);
       for (std::size_t i = block * kBlock; i < std::min(size, (block + 1) * kBlock); ++i) {
         prefetch(first + i + 4);
         prefetch(first + i + batch_size_);
@@ -73,33 +72,7 @@ class Batches {
   }
 
  private:
-  static constexpr std::size_t kBlock = 16, kReadAhead = 1024;  // images
-
-  // Whether the disk had to be read since the last call. Where all of a file is in memory, reading ahead
-  // would cost time for nothing: 1 us an image, of 3.7 us that mnist_cnn needs in all.
-  bool disk_was_read() {
-    const long before = std::exchange(blocks_read_, blocks_read());
-    return blocks_read_ != before;
-  }
-
-  // Of a mapped file: starts reading the block of images that is used kReadAhead images later, if of every
-  // batch `size` images are used, from the `begin`-th on. Those that are near each other are read at once.
-  void read_ahead(std::size_t b, std::size_t begin, std::size_t size, std::size_t block) const {
-    constexpr std::ptrdiff_t kGap = 16 << 10;  // bytes, read in less time than another request takes
-    std::span<const std::uint8_t> part;
-    for (std::size_t i = block + kReadAhead; i < block + kReadAhead + kBlock; ++i) {
-      const std::size_t position = (b + i / size) * batch_size_ + begin + i % size;
-      if (position >= samples()) break;
-      const std::span<const std::uint8_t> image = data_->image(order_[position]);
-      if (!part.empty() && &part.front() <= &image.front() && &image.front() - &part.back() <= kGap) {
-        part = {&part.front(), &image.back() + 1};
-      } else {
-        nn::read_ahead(part);
-        part = image;
-      }
-    }
-    nn::read_ahead(part);
-  }
+  static constexpr std::size_t kBlock = 16;  // images
 
   // Asks memory for an image of this batch or the next: a shuffled order is nothing a processor can foresee.
   void prefetch(std::size_t position) const {
@@ -114,7 +87,7 @@ class Batches {
   const Augmenter* augmenter_;
   std::vector<std::uint8_t> pixels_;  // (batch_size, rows * cols)
   std::vector<std::uint8_t> labels_;  // (batch_size)
-  long blocks_read_ = 0;              // at the last batch
+  ReadAhead ahead_;
 };
 
 }  // namespace nn

@@ -52,7 +52,7 @@ struct TrainingState {
       : rng(rng_), order(std::move(order_)), optimizer(optimizer_) {}
 
   SimpleRng rng;                     // has drawn the weights
-  std::vector<std::uint32_t> order;  // of the images; shuffled in place, so each epoch's comes from the last
+  std::vector<std::uint32_t> order;  // of the images, shuffled at the start of each epoch (epoch_order.hpp)
   Optimizer optimizer;
   std::size_t epoch = 0, batch = 0;                            // done; batches of the current epoch
   double loss_sum = 0, seconds = 0;                            // of the current epoch so far
