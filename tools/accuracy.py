@@ -2,11 +2,11 @@
 
 Run:  tools/run.sh accuracy PROGRAM [--seeds N] [--held-out N] [--picture FILE] [--json FILE]
       tools/run.sh accuracy mnist_mlp --preset fast --preset best --seeds 5
-      tools/run.sh accuracy mnist_mlp --preset best --ablate --held-out 10000
 
 Each --preset is a row, and so is each --try, options of the program beside the preset's:
       tools/run.sh accuracy mnist_mlp --preset fast --try "--hidden 512" --try "--ema 0.99" --held-out 10000
---ablate adds a row for each option of the preset, which has its default instead there.
+--ablate adds a row for each option of the preset, which has its default instead there; --with gives options to all rows:
+      tools/run.sh accuracy mnist_mlp --preset best --ablate --with "--epochs 20" --held-out 10000
 
 Choices are to be made on training images that are held out (--held-out), another part for each seed; the test
 set is for the end. Seconds are those of the whole process, from its start to a tested and saved model.
@@ -59,8 +59,8 @@ def main() -> None:
     check_built(program)
     for path in filter(None, (options.json, options.picture)):
         keep_inputs(path, program, options.data_dir)
-    rows = [Row(preset, ["--preset", preset]) for preset in options.preset or ["plain"]]
-    beside = rows[0].options if options.preset else []
+    rows = [Row(preset, ["--preset", preset, *options.everywhere]) for preset in options.preset or ["plain"]]
+    beside = rows[0].options if options.preset else options.everywhere
     rows += [Row(text, [*beside, *words]) for text, words in options.tried]
     for row in rows:  # before an hour of training, not after it
         settings_of(program, row.options)
@@ -97,6 +97,14 @@ def parse_options() -> argparse.Namespace:
         dest="tried",
         metavar="OPTIONS",
         help="options beside the first preset's; may be given again, a single word as --try=--transpose",
+    )
+    add(
+        "--with",
+        type=lambda text: shell_words(text)[1],
+        default=[],
+        dest="everywhere",
+        metavar="OPTIONS",
+        help="options for every row, such as fewer epochs",
     )
     add("--ablate", action="store_true", help="also without each option of the first preset")
     add("--seeds", type=number(int, 1, 1000), default=5, metavar="N", help="runs per row (default: %(default)s)")
@@ -160,9 +168,14 @@ def measured_on(options: argparse.Namespace) -> str:
     return f"{options.held_out} held-out training images" if options.held_out else "the test images"
 
 
+def with_options(options: argparse.Namespace) -> str:
+    return f" {shlex.join(options.everywhere)}" if options.everywhere else ""
+
+
 def as_markdown(rows: list[Row], options: argparse.Namespace) -> str:
+    runs = f"{options.seeds} seed{'s' * (options.seeds > 1)}"
     lines = [
-        f"{options.program}, {options.seeds} seed{'s' * (options.seeds > 1)}, accuracy on {measured_on(options)}:",
+        f"{options.program}{with_options(options)}, {runs}, accuracy on {measured_on(options)}:",
         "",
         "| options | mean | deviation | lowest | highest | seconds | parameters |",
         "|---|---|---|---|---|---|---|",
@@ -181,7 +194,7 @@ def figure_of(rows: list[Row], options: argparse.Namespace) -> Figure:
     """A line of points for each row, one per seed, and a bar at their mean."""
     figure = Figure(figsize=(9, 1.5 + 0.45 * len(rows)), layout="constrained", facecolor=LIGHT.paper)
     axes = figure.subplots()
-    style_axes(axes, f"{options.program}: accuracy on {measured_on(options)}, a point per seed")
+    style_axes(axes, f"{options.program}{with_options(options)}: accuracy on {measured_on(options)}, a point per seed")
     for i, row in enumerate(rows):
         axes.plot(row.accuracies, [i] * len(row.accuracies), "o", color=LIGHT.line(i), alpha=0.6, clip_on=False)
         axes.plot([row.mean], [i], "|", color=LIGHT.text, markersize=18)

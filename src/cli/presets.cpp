@@ -72,7 +72,7 @@ constexpr std::array kPresets{
         R"(patches 1 64, position learned, residual(layer-norm, attention 4 projection), )"
         R"(residual(layer-norm, dense 128, gelu, dense 64), layer-norm, mean, dense classes", "label-smoothing": 0.1,
       "optimizer": "adamw", "weight-decay": 0.02, "lr": 0.003, "beta1": 0.85, "beta2": 0.95,
-      "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 20,
+      "batch-size": 128, "schedule": "one-cycle", "rise": 0.2, "epochs": 30,
       "augment": "shift=1.5,rotate=12,scale=0.12,shear=0.12"})"},
     Preset{
         "mnist_attention_pool", "drawing",

@@ -97,10 +97,11 @@ def test_rows_of_an_ablation(build: Path, data: Path, tmp_path: Path) -> None:
     plain, preset = settings(), settings("--preset", "fast")
     changed = [name for name in plain if name != "epochs" and preset[name] != plain[name]]
     assert len(changed) >= 3
-    rows = run("mnist_mlp", "--preset", "fast", "--ablate", "--seeds", 1, "--held-out", 50, cwd=tmp_path)
+    args = ["--preset", "fast", "--ablate", "--with", "--epochs 2", "--seeds", 1, "--held-out", 50]
+    rows = run("mnist_mlp", *args, cwd=tmp_path)
     assert list(rows) == ["fast", *(f"fast, --{name} {plain[name]}" for name in changed)]
     for name, row in zip(changed, list(rows.values())[1:], strict=True):
-        assert settings(*row["options"]) == {**preset, name: plain[name]}
+        assert settings(*row["options"]) == {**preset, name: plain[name], "epochs": 2}
     assert len({row["accuracies"][0] for row in rows.values()}) > 1
 
 
@@ -120,7 +121,7 @@ def test_names_that_a_picture_would_read_as_formulas(build: Path, data: Path, tm
         (["mnist"], "PROGRAM: invalid choice: 'mnist'"),
         (["mnist_mlp", "--seeds", "0"], "--seeds: found '0', expected a whole number from 1 to"),
         (["mnist_mlp", "--held-out", "-1"], "--held-out: found '-1', expected a whole number from 0 to"),
-        (["mnist_mlp", "--try", "--layers 'dense"], "--try: found \"--layers 'dense\", expected words as in a shell"),
+        (["mnist_mlp", "--try", "--layers 'dense"], '--try: found "--layers \'dense", expected words as in a shell'),
         (["mnist_mlp", "--picture", "a.txt"], "--picture: "),
         (["mnist_mlp", "--frobnicate"], "unrecognized arguments: --frobnicate"),
     ],
