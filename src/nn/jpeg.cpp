@@ -1,5 +1,23 @@
 #include "nn/data/jpeg.hpp"
 
+#include "nn/core/error.hpp"
+
+#ifdef NN_WITHOUT_JPEG
+
+namespace nn {
+
+GreyPicture read_jpeg(std::span<const std::uint8_t>, const std::string& source) {
+  throw Error(source, "is a JPEG, which this program was built without libjpeg to read, expected a PNG");
+}
+
+std::string jpeg_version() {
+  return "no libjpeg";
+}
+
+}  // namespace nn
+
+#else
+
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
@@ -9,7 +27,6 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-#include "nn/core/error.hpp"
 #include "nn/data/exif.hpp"
 
 namespace nn {
@@ -151,3 +168,5 @@ std::string jpeg_version() {
 }
 
 }  // namespace nn
+
+#endif
