@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
   nn_recognition found;
   if (nn_recognizer_picture(recognizer, pixels, png.height, png.width, &found) != 0)
     return fail(nn_recognizer_error(recognizer));
-  puts(found.verdict == NN_RECOGNIZED ? found.name : found.verdict_text);
+  puts(found.status == NN_RECOGNIZED ? found.name : found.status_text);
   free(pixels);
   nn_recognizer_free(recognizer);
   return 0;

@@ -141,7 +141,7 @@ def read(program: Path, model: str, pictures: list[tuple[int, Path]]) -> list[tu
         paths = [path for _, path in pictures[start : start + AT_A_TIME]]
         lines = run_child(program.name, [program, "predict", model, "--json", *paths]).stdout.splitlines()
         answers = map(json.loads, lines)
-        said += [a["name"] if a["verdict"] == "digit" else a["verdict"] for a in answers]
+        said += [a["name"] if a["status"] == "digit" else a["status"] for a in answers]
     return [(digit, answer) for (digit, _), answer in zip(pictures, said, strict=True)]
 
 

@@ -30,7 +30,7 @@ from common.options import OptionParser, number
 from common.pictures import read_grey
 from common.preparation import FILE, Kind, Preparation
 from common.writing import replacing
-from recognizer.native import Verdict, prepare_picture
+from recognizer.native import Status, prepare_picture
 
 SIDE = 28  # pixels of an image's side, of digits always
 PICTURES = "--preparation pictures"
@@ -39,7 +39,7 @@ MAX_CLASSES = 256  # a label is a byte
 LARGEST_SIZE = 1024
 
 Labelled = list[tuple[int, Path]]  # pictures with their labels
-Verdicts = Counter[Verdict]
+StatusCounts = Counter[Status]
 
 
 def main() -> None:
@@ -50,15 +50,15 @@ def main() -> None:
     preparation = Preparation(kind, single=kind is Kind.DRAWINGS, invert=options.invert)
     files = {"class-names.txt": "".join(f"{name}\n" for name in classes).encode()}
     train, test = split_pictures(classes, options.test_fraction, options.seed)
-    rejected = Verdicts()
+    rejected = StatusCounts()
     for split, chosen in (("train", train), ("t10k", test)):
         labels = np.array([label for label, _ in chosen], np.uint8)
-        images, verdicts = read_pictures(chosen, preparation, options.size)
-        rejected += verdicts
+        images, statuses = read_pictures(chosen, preparation, options.size)
+        rejected += statuses
         files[f"{split}-images-idx3-ubyte"] = idx_bytes(IMAGES_MAGIC, images)
         files[f"{split}-labels-idx1-ubyte"] = idx_bytes(LABELS_MAGIC, labels)
     count = len(train) + len(test)
-    if rejected[Verdict.NOT_ONE_DRAWING] > MAX_SEVERAL * count:
+    if rejected[Status.NOT_ONE_DRAWING] > MAX_SEVERAL * count:
         preparation = replace(preparation, single=False)
     files[FILE] = f"{preparation.json}\n".encode()
     write_files(options.output, files, options.gzip)
@@ -67,7 +67,7 @@ def main() -> None:
         f" of {options.size} x {options.size} pixels"
     )
     print(description(preparation, options))
-    if kind is Kind.DIGITS and (strange := count - rejected[Verdict.RECOGNIZED]):
+    if kind is Kind.DIGITS and (strange := count - rejected[Status.RECOGNIZED]):
         print(f"{strange} do not look like a single digit; for other drawings: --preparation drawings")
     print(f"next: tools/run.sh mnist_cnn --data-dir {shlex.quote(str(options.output))}")
 
@@ -183,17 +183,17 @@ def split_pictures(classes: dict[str, list[Path]], test_fraction: float, seed: i
     return [train[i] for i in rng.permutation(len(train))], [test[i] for i in rng.permutation(len(test))]
 
 
-def read_pictures(pictures: Labelled, preparation: Preparation, size: int) -> tuple[np.ndarray, Verdicts]:
+def read_pictures(pictures: Labelled, preparation: Preparation, size: int) -> tuple[np.ndarray, StatusCounts]:
     """Pictures as the network gets them, uint8 (count, size, size), 0 paper .. 255 ink, and how often each
-    verdict occurs. Raises InputError."""
-    images, verdicts = [], Verdicts()
+    status occurs. Raises InputError."""
+    images, statuses = [], StatusCounts()
     for _, path in pictures:
-        image, verdict = prepare_picture(read_grey(path), preparation, (size, size))
-        if verdict is Verdict.NOTHING_DRAWN:
+        image, status = prepare_picture(read_grey(path), preparation, (size, size))
+        if status is Status.NOTHING_DRAWN:
             raise InputError(path, "an empty picture", "a drawing")
-        verdicts[verdict] += 1
+        statuses[status] += 1
         images.append(image)
-    return np.stack(images), verdicts
+    return np.stack(images), statuses
 
 
 def description(preparation: Preparation, options: argparse.Namespace) -> str:

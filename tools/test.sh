@@ -77,7 +77,7 @@ slow_step "C++ layout: clang-format" check_cpp_format
 step "C++, Release: unit tests" test_build build all -DCMAKE_BUILD_TYPE=Release
 # Another compiler and the sanitizers in one build. Not RelWithDebInfo, which would switch the assertions off.
 slow_step "C++, clang, address and undefined-behaviour sanitizers: unit tests" test_build build-sanitize unit_tests \
-  -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' -DCMAKE_CXX_COMPILER=clang++ -DNN_SANITIZE=ON
+  -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O0 -g1' -DCMAKE_CXX_COMPILER=clang++ -DNN_SANITIZE=ON
 step "Programs and Python tools: pytest" test_python
 leave_out_skipped
 case $(uname -sm) in

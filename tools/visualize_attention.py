@@ -34,7 +34,7 @@ from models.attention_maps import (
 )
 from models.images import check_size
 from models.model import DIGIT_SIZE
-from recognizer.native import Verdict, prepare_picture
+from recognizer.native import Status, prepare_picture
 
 IMAGES = 3  # that are shown if none is given
 QUERIES = 3
@@ -154,8 +154,8 @@ def read_picture(name: str, model: Model) -> np.ndarray:
         picture = picture.T if model.transposed else picture
     else:
         size = DIGIT_SIZE if model.preparation.kind is Kind.DIGITS else model.picture_size
-        pixels, verdict = prepare_picture(read_grey(Path(name)), model.preparation, size)
-        if verdict is Verdict.NOTHING_DRAWN:
+        pixels, status = prepare_picture(read_grey(Path(name)), model.preparation, size)
+        if status is Status.NOTHING_DRAWN:
             raise InputError(name, "an empty picture", "a drawing")
         picture, what = pixels / 255, "a picture, prepared,"
     check_size(model, name, picture.shape, what)

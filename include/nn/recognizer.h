@@ -6,7 +6,7 @@
  *   if (!r) return fail(error);
  *   nn_recognition found;
  *   if (nn_recognizer_picture(r, pixels, rows, cols, &found) != 0) return fail(nn_recognizer_error(r));
- *   if (found.verdict == NN_RECOGNIZED) puts(found.name);
+ *   if (found.status == NN_RECOGNIZED) puts(found.name);
  *   nn_recognizer_free(r);
  *
  * Plain C99. Functions that return an int return 0, or -1 with a text in nn_recognizer_error(): one line,
@@ -66,7 +66,7 @@ NN_RECOGNIZER_API const char *nn_recognizer_preparation(const nn_recognizer *rec
 /* The layers, as the programs' --layers takes them: "dense 512, relu, dense 10". */
 NN_RECOGNIZER_API const char *nn_recognizer_network(const nn_recognizer *recognizer);
 
-/* Below this probability, 0 to 1, the verdict is NN_NOT_SURE. At first it is 0.4. */
+/* Below this probability, 0 to 1, the status is NN_NOT_SURE. At first it is 0.4. */
 NN_RECOGNIZER_API double nn_recognizer_threshold(const nn_recognizer *recognizer);
 NN_RECOGNIZER_API int nn_recognizer_set_threshold(nn_recognizer *recognizer, double threshold);
 
@@ -81,8 +81,8 @@ enum {
 };
 
 typedef struct nn_recognition {
-  int verdict;                /* NN_RECOGNIZED, or why there is no answer */
-  const char *verdict_text;   /* "digit", "recognised", "nothing drawn", "too small", "not a single digit", ... */
+  int status;                 /* NN_RECOGNIZED, or why there is no answer */
+  const char *status_text;    /* "digit", "recognised", "nothing drawn", "too small", "not a single digit", ... */
   int label;                  /* the class, -1 unless NN_RECOGNIZED */
   const char *name;           /* the class's name, NULL unless NN_RECOGNIZED */
   const float *probabilities; /* (classes), NULL if the network was not asked; without a class for non-digits,
@@ -129,7 +129,7 @@ NN_RECOGNIZER_API int nn_recognizer_explain(nn_recognizer *recognizer, nn_explan
 
 /* A picture as models of such a preparation are shown it, without one, to make a data set of: into `prepared`,
  * (prepared_rows, prepared_cols). `preparation` is the JSON of preparation.json, {"preparation": "digits"}; digits
- * are 28x28, drawings are square. Returns the verdict, NN_RECOGNIZED if a network would be asked, or -1, and the
+ * are 28x28, drawings are square. Returns the status, NN_RECOGNIZED if a network would be asked, or -1, and the
  * reason in `error`. */
 NN_RECOGNIZER_API int nn_prepare_picture(const char *preparation, const uint8_t *pixels, size_t rows, size_t cols,
                                          uint8_t *prepared, size_t prepared_rows, size_t prepared_cols,

@@ -24,10 +24,10 @@ void add_augment_command(Options& app);
 //   8.png: not sure: 8 (48.0 %), 3 (41.2 %), 5 (6.6 %)
 //   9.png: nothing drawn
 //
-//   {"picture": "7.png", "verdict": "digit", "class": 7, "name": "7", "confidence": 0.991,
+//   {"picture": "7.png", "status": "digit", "class": 7, "name": "7", "confidence": 0.991,
 //    "top": [{"class": 7, "name": "7", "confidence": 0.991}, ...]}
 //
-// verdict: digit, not sure, nothing drawn, too small, lines across the paper, not a single digit; of a model
+// status: digit, not sure, nothing drawn, too small, lines across the paper, not a single digit; of a model
 // of other things "recognised" and "not a single drawing". class, name and confidence are null unless it is
 // "digit" or "recognised"; top is empty if the network was not asked.
 

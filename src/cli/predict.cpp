@@ -150,7 +150,7 @@ std::vector<Candidate> top_three(std::span<const float> probabilities) {
 }
 
 std::string to_text(const std::string& picture, const Recognition& r, std::span<const std::string> names) {
-  std::string text = picture + ": " + (r.label ? "" : r.verdict);
+  std::string text = picture + ": " + (r.label ? "" : r.status);
   const std::vector<Candidate> top = top_three(r.probabilities);
   for (std::size_t i = 0; i < top.size(); ++i) {
     char share[16];
@@ -167,7 +167,7 @@ nlohmann::ordered_json to_json(const std::string& picture, const Recognition& r,
   for (const Candidate& c : top_three(r.probabilities)) {
     top.push_back({{"class", c.label}, {"name", names[c.label]}, {"confidence", c.confidence}});
   }
-  nlohmann::ordered_json json{{"picture", picture}, {"verdict", r.verdict}};
+  nlohmann::ordered_json json{{"picture", picture}, {"status", r.status}};
   for (const char* key : {"class", "name", "confidence"}) {
     json[key] = r.label ? top[0][key] : nlohmann::ordered_json();
   }

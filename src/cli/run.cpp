@@ -48,7 +48,7 @@ namespace {
 
 constexpr std::size_t kShards = 8;          // of a run with mpirun, unless they are given
 constexpr double kAdamRate = 0.001;         // the learning rate of adam and adamw, unless it is given
-constexpr std::size_t kFewestSteps = 2000;  // of a run on pictures of one's own, which are few
+constexpr std::size_t kMinSteps = 2000;  // of a run on pictures of one's own, which are few
 
 // Whether this process speaks and writes for all: rank 0.
 bool is_first() {
@@ -193,7 +193,7 @@ void settle(Options& app, RunOptions& o) {
   if (!app.is_given("--epochs") && beside_images(o.data).preparation) {
     const std::size_t steps =
         (count_training_images(o.data) + o.training.batch_size - 1) / o.training.batch_size;
-    const std::size_t epochs = (kFewestSteps + steps - 1) / std::max<std::size_t>(steps, 1);
+    const std::size_t epochs = (kMinSteps + steps - 1) / std::max<std::size_t>(steps, 1);
     apply_settings(app, {{"epochs", std::max(o.training.epochs, epochs)}}, "--data-dir");
   }
   if (started_by_mpirun() && o.training.shards == 0) apply_settings(app, {{"shards", kShards}}, "mpirun");

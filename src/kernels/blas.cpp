@@ -54,7 +54,6 @@ std::string core_of(void* library) {
 // Other processors than x86's are OpenBLAS's to choose for.
 std::string_view core_to_take_instead(std::string_view taken, bool by_user) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
   const X86Level level = level_of({
       .sse4_2 = __builtin_cpu_supports("sse4.2") != 0,
       .avx = __builtin_cpu_supports("avx") != 0,

@@ -48,8 +48,8 @@ class JsonCheck final : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
   bool count() {
-    return ++values_ <= kMostJsonValues ||
-           refuse("has more than " + std::to_string(kMostJsonValues) + " values");
+    return ++values_ <= kMaxJsonValues ||
+           refuse("has more than " + std::to_string(kMaxJsonValues) + " values");
   }
   bool start() {
     if (keys_.size() == deepest_)

@@ -39,7 +39,7 @@ struct nn_recognizer {
 namespace nn {
 namespace {
 
-int verdict_of(RejectReason reason) {
+int status_of(RejectReason reason) {
   switch (reason) {
     case RejectReason::none:
       return NN_RECOGNIZED;
@@ -100,9 +100,9 @@ void recognise(nn_recognizer& r, NetworkPicture picture, nn_recognition& result)
   r.recognition = {};  // of the last picture, should this one fail
   r.picture = std::move(picture);
   r.recognition = r.recognizer.recognise(r.picture, r.team);
-  const auto& [reject, verdict, label, probabilities] = r.recognition;
-  result = {.verdict = verdict_of(reject),
-            .verdict_text = verdict,
+  const auto& [reject, status, label, probabilities] = r.recognition;
+  result = {.status = status_of(reject),
+            .status_text = status,
             .label = label ? static_cast<int>(*label) : -1,
             .name = label ? r.recognizer.class_names()[*label].c_str() : nullptr,
             .probabilities = probabilities.empty() ? nullptr : probabilities.data(),
@@ -288,7 +288,7 @@ int nn_recognizer_explain(nn_recognizer* recognizer, nn_explanation* result) {
 int nn_prepare_picture(const char* preparation, const uint8_t* pixels, size_t rows, size_t cols,
                        uint8_t* prepared, size_t prepared_rows, size_t prepared_cols, char* error,
                        size_t error_size) {
-  int verdict = -1;
+  int status = -1;
   without_exceptions(error, error_size, [&] {
     const Preparation how = parse_preparation(preparation, "preparation");
     check_picture(prepared_rows, prepared_cols);
@@ -298,7 +298,7 @@ int nn_prepare_picture(const char* preparation, const uint8_t* pixels, size_t ro
     }
     const NetworkPicture shown = prepare(picture_of(pixels, rows, cols), how, prepared_rows, prepared_cols);
     std::ranges::copy(shown.pixels, prepared);
-    verdict = verdict_of(shown.reject);
+    status = status_of(shown.reject);
   });
-  return verdict;
+  return status;
 }

@@ -15,10 +15,10 @@ inline void check(const nn_recognizer* r, int status, const nn_recognition& foun
   REQUIRE_THAT(error.empty() == (status == 0));
   REQUIRE_THAT(error.find('\n') == error.npos && error.size() < NN_RECOGNIZER_ERROR_SIZE);
   if (status != 0) return;
-  REQUIRE_THAT(found.verdict >= NN_RECOGNIZED && found.verdict <= NN_NOT_ONE_DRAWING);
-  REQUIRE_THAT((found.label >= 0) == (found.verdict == NN_RECOGNIZED));
+  REQUIRE_THAT(found.status >= NN_RECOGNIZED && found.status <= NN_NOT_ONE_DRAWING);
+  REQUIRE_THAT((found.label >= 0) == (found.status == NN_RECOGNIZED));
   REQUIRE_THAT((found.name != nullptr) == (found.label >= 0));
-  REQUIRE_THAT(found.verdict_text != nullptr && found.pixels != nullptr);
+  REQUIRE_THAT(found.status_text != nullptr && found.pixels != nullptr);
   if (found.probabilities == nullptr) return;
   double sum = 0;
   for (std::size_t i = 0; i < found.classes; ++i) {

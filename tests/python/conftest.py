@@ -1,9 +1,11 @@
 """The screen, and the models and logs that the real programs make in one epoch of the real data."""
 
+import fcntl
+import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ import pytest
 
 from common.errors import InputError
 from screenshots import virtual_display
-from support import BUILD, DATA, ROOT, small_mnist
+from support import BUILD, DATA, MNIST_PROGRAMS, ROOT, small_mnist
 
 # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,29 +35,52 @@ def build() -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(build: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """One epoch of each MNIST program."""
-    folder = tmp_path_factory.mktemp("runs")
-    made = {}
-    for program in ("mnist_mlp", "mnist_cnn", "mnist_attention_pool"):
-        run = Run(folder / f"{program}.bin", folder / f"{program}.txt")
-        files = ["--data-dir", DATA, "--output", run.model, "--log", run.log]
-        subprocess.run([build / program, "--epochs", "1", "--quiet", *files], check=True, cwd=folder)
-        made[program] = run
-    return made
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A folder that the first of the processes that run the tests fills, while the others wait."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+
+    def folder_of(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                filling = shared / f"{name}.part"
+                filling.mkdir(exist_ok=True)
+                fill(filling)
+                filling.rename(folder)
+        return folder
+
+    return folder_of
 
 
 @pytest.fixture(scope="session")
-def drawing_model(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(build: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> dict[str, Run]:
+    """One epoch of each MNIST program."""
+
+    def train(folder: Path) -> None:
+        for program in MNIST_PROGRAMS:
+            files = ["--data-dir", DATA, "--output", f"{program}.bin", "--log", f"{program}.txt"]
+            subprocess.run([build / program, "--epochs", "1", "--quiet", *files], check=True, cwd=folder)
+
+    folder = made_once("runs", train)
+    return {program: Run(folder / f"{program}.bin", folder / f"{program}.txt") for program in MNIST_PROGRAMS}
+
+
+@pytest.fixture(scope="session")
+def drawing_model(build: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The model for drawn digits, trained by the command of the README, in fewer epochs."""
-    folder = tmp_path_factory.mktemp("drawing")
     readme = (ROOT / "README.md").read_text()
     options = re.search(r"run.sh mnist_cnn (.*) --output drawing.safetensors", readme.replace("\\\n", ""))
     assert options, "the README has no command that trains the model for drawn digits"
-    files = ["--data-dir", DATA, "--output", folder / "drawing.safetensors", "--log", folder / "log.txt"]
+    files = ["--data-dir", DATA, "--output", "drawing.safetensors", "--log", "log.txt"]
     command = [build / "mnist_cnn", "--quiet", *options[1].split(), "--epochs", "3", *files]
-    subprocess.run(command, check=True, cwd=folder)
-    return folder / "drawing.safetensors"
+
+    def train(folder: Path) -> None:
+        subprocess.run(command, check=True, cwd=folder)
+
+    return made_once("drawing", train) / "drawing.safetensors"
 
 
 @pytest.fixture(scope="session")

@@ -247,7 +247,7 @@ def test_only_a_virtual_environment_is_installed_into(monkeypatch: pytest.Monkey
     assert "virtual environment" in install.install("jax")
 
 
-@pytest.mark.parametrize(("ratios", "low", "high", "verdict"), [
+@pytest.mark.parametrize(("ratios", "low", "high", "result"), [
     ([1.03, 1.05, 1.04, 1.2, 1.01, 1.1], 1.01, 1.2, "slower"),  # of six rounds all have to be
     ([1.03, 1.05, 1.04, 1.2, 0.99, 1.1], 0.99, 1.2, "no difference"),
     ([1.03, 1.05, 1.04, 1.2, 0.99, 1.1, 1.05, 1.06, 1.03], 1.03, 1.1, "slower"),  # of nine, eight
@@ -255,9 +255,9 @@ def test_only_a_virtual_environment_is_installed_into(monkeypatch: pytest.Monkey
     ([0.5, 0.6, 0.7, 0.6, 0.5, 0.5], 0.5, 0.7, "faster"),
     ([0.99, 0.985, 0.99, 0.985, 0.99, 0.99], 0.985, 0.99, "no difference"),
 ])  # fmt: skip
-def test_slower_and_faster_are_beyond_the_spread(ratios: list[float], low: float, high: float, verdict: str) -> None:
+def test_slower_and_faster_are_beyond_the_spread(ratios: list[float], low: float, high: float, result: str) -> None:
     change = against.compare("mnist_mlp", [(2.0, 2 * ratio) for ratio in ratios])
-    assert (change.low, change.high, change.verdict) == (pytest.approx(low), pytest.approx(high), verdict)
+    assert (change.low, change.high, change.result) == (pytest.approx(low), pytest.approx(high), result)
     assert change.before == 2 and change.ratio == pytest.approx(np.median(ratios))
 
 
@@ -280,9 +280,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("repository")
-@pytest.mark.parametrize(("seconds", "verdict"), [(0.2, "slower"), (0.25, "no difference"), (0.5, "faster")])
+@pytest.mark.parametrize(("seconds", "result"), [(0.2, "slower"), (0.25, "no difference"), (0.5, "faster")])
 def test_against_a_commit(
-    seconds: float, verdict: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    seconds: float, result: str, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     """What is built already is not built again."""
     commit = against.find_commit("HEAD")
@@ -303,7 +303,7 @@ def test_against_a_commit(
         stand_in,
     ]
     options += ["--json", tmp_path / "report.json"]
-    if verdict == "slower":
+    if result == "slower":
         with pytest.raises(InputError) as error:
             run_bench(monkeypatch, *options)
         found = f"mnist_mlp takes 1.250 times the seconds of {commit[:7]}"
@@ -313,7 +313,7 @@ def test_against_a_commit(
     out, err = capsys.readouterr()
     ratio = f"{0.25 / seconds:.3f}"
     assert f"| program, seconds per epoch | {commit[:7]} | now | ratio | 95 % interval |  |" in out
-    assert f"| mnist_mlp | {seconds} | 0.25 | {ratio} | {ratio} to {ratio} | {verdict} |" in out and against.RULE in out
+    assert f"| mnist_mlp | {seconds} | 0.25 | {ratio} | {ratio} to {ratio} | {result} |" in out and against.RULE in out
     assert err.splitlines()[-1] == f"bench: round 6 of 6: mnist_mlp: {seconds} s at {commit[:7]}, 0.25 s now"
     written = json.loads((tmp_path / "report.json").read_text())
     assert written["commit"] == commit and written["changes"][0]["seconds"] == [[seconds, 0.25]] * 6

@@ -107,7 +107,7 @@ def test_predict_equals_numpy(names: list[str], folder: Path) -> None:
     assert done.returncode == 0 and done.stderr == ""
     for line, expected in zip(done.stdout.splitlines(), shares, strict=True):
         top = json.loads(line)["top"]
-        if json.loads(line)["verdict"] == "digit":
+        if json.loads(line)["status"] == "digit":
             classes = [candidate["class"] for candidate in top]
             np.testing.assert_allclose(expected[classes], np.sort(expected)[:-4:-1], atol=10 * CLOSE)
             np.testing.assert_allclose([c["confidence"] for c in top], expected[classes], atol=CLOSE)

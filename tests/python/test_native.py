@@ -20,7 +20,7 @@ from models.attention_maps import attention_maps
 from models.old_networks import attention_pool, cnn, mlp
 from networks import constant_model, random_model, recognizer_of
 from recognizer import native
-from recognizer.native import RecognizerError, Verdict, load_recognizer, prepare_picture
+from recognizer.native import RecognizerError, Status, load_recognizer, prepare_picture
 from support import DATA, MNIST_PROGRAMS, error_line, run_program, run_tool, write_mlp
 
 ONE = [[(140.0, 40.0), (138.0, 240.0)]]
@@ -47,7 +47,7 @@ def test_it_is_what_predict_says(
     for path, grey in pictures.items():
         done = run_program(program, "predict", runs[program].model, path, "--json", cwd=tmp_path)
         said, found = json.loads(done.stdout), recognizer.picture(grey)
-        assert (said["class"], said["name"] or said["verdict"]) == (found.label, found.prediction)
+        assert (said["class"], said["name"] or said["status"]) == (found.label, found.prediction)
         if found.probabilities is None:
             assert said["top"] == []
             continue
@@ -103,11 +103,11 @@ def test_drawings_for_other_models() -> None:
 def test_prepared_without_a_model(pictures: dict[str, np.ndarray], runs: dict[str, Run]) -> None:
     recognizer = load_recognizer(runs["mnist_mlp"].model)
     for grey in pictures.values():
-        prepared, verdict = prepare_picture(grey, Preparation(), (28, 28))
+        prepared, status = prepare_picture(grey, Preparation(), (28, 28))
         np.testing.assert_array_equal(prepared, recognizer.picture(grey).picture)
-        assert verdict is Verdict.RECOGNIZED
+        assert status is Status.RECOGNIZED
     blank = np.full((50, 60), 200, np.uint8)
-    assert prepare_picture(blank, DRAWINGS, (40, 40))[1] is Verdict.NOTHING_DRAWN
+    assert prepare_picture(blank, DRAWINGS, (40, 40))[1] is Status.NOTHING_DRAWN
     assert (prepare_picture(blank, WHOLE, (5, 6))[0] == 55).all()
     with pytest.raises(RecognizerError, match="found 14 x 14 pixels, expected 28 x 28$"):
         prepare_picture(blank, Preparation(), (14, 14))

@@ -14,7 +14,7 @@ from drawn_benchmark import asked, confidences_of, load_digit_recognizer, on_pap
 from models import load_digit_model, load_model, logits
 from models.model import OUTLIERS
 from networks import constant_model, recognizer_of
-from recognizer.native import Recognizer, Verdict, load_recognizer, prepare_picture
+from recognizer.native import Recognizer, Status, load_recognizer, prepare_picture
 from robustness.negatives import negative_drawings
 from support import (
     DATA,
@@ -80,12 +80,12 @@ def test_predict_and_the_recognizer_say_the_same(model: Path, tmp_path: Path) ->
     assert refused and all(line.count("%") == 3 and OUTLIERS not in line for line in refused)
     done = run_program("mnist_mlp", "predict", model, refused[0].split(":")[0], "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
-    assert (found["verdict"], found["class"], len(found["top"])) == ("not a single digit", None, 3)
+    assert (found["status"], found["class"], len(found["top"])) == ("not a single digit", None, 3)
 
 
 def test_recognition_of_an_outlier() -> None:
     found = recognizer_of(constant_model([0.01, 0.3, *[0.01] * 8, 0.61], NAMES)).strokes(ONE, PEN)
-    assert (found.verdict, found.label) == (Verdict.NOT_ONE_DIGIT, None)
+    assert (found.status, found.label) == (Status.NOT_ONE_DIGIT, None)
     assert found.describe() == "not a single digit: 1 (30.0 %), 0 (1.0 %), 2 (1.0 %)"
     assert [name for name, _ in found.likeliest(11)] == [*"1023456789"]
     for probs, said in (([0.01, 0.5, *[0.01] * 8, 0.41], "1"), ([0.01, 0.38, *[0.03] * 8, 0.37], "not sure")):

@@ -46,7 +46,7 @@ def test_new_pictures_are_called_by_their_names(folder: Path) -> None:
     right = [line.startswith(f"{path}: {path.parent.name} (") for path, line in lines]
     assert np.mean(right) >= 0.95
     found = json.loads(predict(folder, paths[0], "--json").stdout)
-    assert (found["verdict"], found["class"], found["name"]) == ("recognised", 0, "circle")
+    assert (found["status"], found["class"], found["name"]) == ("recognised", 0, "circle")
 
 
 def test_two_shapes_are_not_a_single_drawing(folder: Path) -> None:

@@ -103,10 +103,10 @@ def test_equals_numpy(made_by: str, runs: dict[str, Run], pictures: Path) -> Non
         for candidate in result["top"]:
             assert candidate["confidence"] == pytest.approx(probs[candidate["class"]], abs=1e-4)
         if first["confidence"] >= 0.4:
-            assert result["verdict"] == "digit" and result["class"] == first["class"]
+            assert result["status"] == "digit" and result["class"] == first["class"]
             assert result["confidence"] == first["confidence"]
         else:
-            assert result["verdict"] == "not sure" and result["class"] is None
+            assert result["status"] == "not sure" and result["class"] is None
 
 
 def test_says_what_the_python_tool_says(runs: dict[str, Run], pictures: Path) -> None:
@@ -122,7 +122,7 @@ def test_non_digits(runs: dict[str, Run], pictures: Path) -> None:
     done = predict("mnist_cnn", runs["mnist_cnn"].model, *reasons, cwd=pictures)
     assert done.stdout.splitlines() == [f"{name}: {reason}" for name, reason in reasons.items()]
     for result in objects(predict("mnist_cnn", runs["mnist_cnn"].model, *reasons, "--json", cwd=pictures)):
-        assert result["verdict"] == reasons[result["picture"]]
+        assert result["status"] == reasons[result["picture"]]
         assert result["class"] is result["name"] is result["confidence"] is None and result["top"] == []
 
 
@@ -130,7 +130,7 @@ def test_threshold(runs: dict[str, Run], pictures: Path) -> None:
     args = ["mnist_mlp", runs["mnist_mlp"].model, "grey8.png"]
     sure = objects(predict(*args, "--json", "--threshold", "0", cwd=pictures))[0]
     unsure = objects(predict(*args, "--json", "--threshold", "1", cwd=pictures))[0]
-    assert (sure["verdict"], unsure["verdict"], unsure["class"]) == ("digit", "not sure", None)
+    assert (sure["status"], unsure["status"], unsure["class"]) == ("digit", "not sure", None)
     assert sure["top"] == unsure["top"]
     assert predict(*args, "--threshold", "1", cwd=pictures).stdout.startswith("grey8.png: not sure: 7 (")
 
@@ -147,7 +147,7 @@ def test_many_pictures(runs: dict[str, Run], digits: tuple[np.ndarray, np.ndarra
     assert one.stdout == two.stdout
     found = objects(one)
     assert [result["picture"] for result in found] == names
-    assert sum(result["verdict"] != "digit" for result in found) <= 40
+    assert sum(result["status"] != "digit" for result in found) <= 40
     assert np.mean([r["class"] == y for r, y in zip(found, digits[1], strict=False)]) > 0.85
 
 

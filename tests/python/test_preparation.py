@@ -10,7 +10,7 @@ from drawing.painting import Stroke
 from drawing.ten_digits import digit_strokes
 from models import load_model, probabilities
 from networks import constant_model, recognizer_of
-from recognizer.native import Verdict, prepare_picture
+from recognizer.native import Status, prepare_picture
 from recognizer.recognition import Recognition
 from support import DATA
 
@@ -81,11 +81,11 @@ def test_centre_of_mass_is_that_of_mnist(recognizer) -> None:
 @pytest.mark.parametrize("digit", range(10))
 def test_digits_of_any_place_and_size_fill_the_box(digit: int, recognizer) -> None:
     expected = drawn(recognizer, digit_strokes(digit))
-    assert expected.verdict == Verdict.RECOGNIZED and max(box_of(expected.picture)) == BOX
+    assert expected.status == Status.RECOGNIZED and max(box_of(expected.picture)) == BOX
     for left, top, height in ((0, 0, 280), (200, 10, 70), (-30, 240, 33.3), (1e6, -1e6, 500)):
         found = drawn(recognizer, digit_strokes(digit, left, top, height))
         np.testing.assert_allclose(found.picture.astype(int), expected.picture, atol=1)
-        assert found.verdict == Verdict.RECOGNIZED
+        assert found.status == Status.RECOGNIZED
 
 
 @pytest.mark.parametrize("height", [30, 100, 260])
@@ -97,16 +97,16 @@ def test_the_pen_is_as_thick_for_every_size(height: float, recognizer) -> None:
 
 def test_a_dot_is_a_dot(recognizer) -> None:
     dot = drawn(recognizer, [[(0, 0)]])
-    assert dot.verdict == Verdict.TOO_SMALL and max(box_of(dot.picture)) <= 4
+    assert dot.status == Status.TOO_SMALL and max(box_of(dot.picture)) <= 4
     assert dot.picture.sum() / 255 == pytest.approx(np.pi * (PEN_WIDTH / 2) ** 2, rel=0.1)
     np.testing.assert_array_equal(drawn(recognizer, [[(7, 3), (7, 3)]]).picture, dot.picture)
     trembling = drawn(recognizer, [[(100, 100), (100, 101)]], pen=20)
-    assert max(box_of(trembling.picture)) <= 4 and trembling.verdict == Verdict.TOO_SMALL
+    assert max(box_of(trembling.picture)) <= 4 and trembling.status == Status.TOO_SMALL
     knowingly = drawn(recognizer, [[(100, 100), (100, 101)]])
-    assert max(box_of(knowingly.picture)) == BOX and knowingly.verdict == Verdict.RECOGNIZED
+    assert max(box_of(knowingly.picture)) == BOX and knowingly.status == Status.RECOGNIZED
 
 
 def test_nothing_drawn(recognizer) -> None:
     for nothing in ([], [[]]):
         found = drawn(recognizer, nothing)
-        assert not found.picture.any() and found.verdict == Verdict.NOTHING_DRAWN
+        assert not found.picture.any() and found.status == Status.NOTHING_DRAWN

@@ -10,7 +10,7 @@ from common.idx import find, read_images
 from drawing.strokes import CANVAS_SIDE, PEN
 from drawing.ten_digits import digit_strokes
 from networks import constant_model, recognizer_of
-from recognizer.native import Recognizer, Verdict
+from recognizer.native import Recognizer, Status
 from robustness.negatives import Negative, negative_drawings
 from support import DATA
 
@@ -42,24 +42,24 @@ def negatives() -> list[Negative]:
 
 
 @pytest.fixture(scope="module")
-def pictures(recognizer: Recognizer, negatives: list[Negative]) -> dict[str, list[Verdict]]:
+def pictures(recognizer: Recognizer, negatives: list[Negative]) -> dict[str, list[Status]]:
     """What is said of the negatives as pictures, by their kind."""
-    return by_kind((negative.kind, recognizer.picture(negative.picture).verdict) for negative in negatives)
+    return by_kind((negative.kind, recognizer.picture(negative.picture).status) for negative in negatives)
 
 
 @pytest.mark.parametrize("part", ["t10k", "train"])
 def test_real_digits_pass(part: str, recognizer: Recognizer) -> None:
     images = read_images(find(DATA, f"{part}-images", 3))[:10_000:4]
-    reasons = [recognizer.picture(np.pad(image, 4)).verdict for image in images]
+    reasons = [recognizer.picture(np.pad(image, 4)).status for image in images]
     assert share_rejected(reasons) <= MAX_DIGITS_REJECTED
 
 
 @pytest.mark.parametrize("digit", range(10))
 def test_drawn_digits_pass(digit: int, recognizer: Recognizer) -> None:
-    assert recognizer.strokes(digit_strokes(digit, 60, 40, 180), PEN).verdict == Verdict.RECOGNIZED
+    assert recognizer.strokes(digit_strokes(digit, 60, 40, 180), PEN).status == Status.RECOGNIZED
 
 
-def test_pictures_of_negatives_are_rejected(pictures: dict[str, list[Verdict]]) -> None:
+def test_pictures_of_negatives_are_rejected(pictures: dict[str, list[Status]]) -> None:
     for kind, reasons in pictures.items():
         assert share_rejected(reasons) >= MIN_REJECTED[kind], kind
 
@@ -67,7 +67,7 @@ def test_pictures_of_negatives_are_rejected(pictures: dict[str, list[Verdict]]) 
 def test_strokes_of_negatives_are_rejected(recognizer: Recognizer, negatives: list[Negative]) -> None:
     """Strokes say more than pixels do: at least four of five of every kind."""
     screened = (
-        (negative.kind, recognizer.strokes(negative.strokes, PEN).verdict)
+        (negative.kind, recognizer.strokes(negative.strokes, PEN).status)
         for negative in negatives
         if negative.strokes is not None
     )
@@ -75,20 +75,20 @@ def test_strokes_of_negatives_are_rejected(recognizer: Recognizer, negatives: li
         assert share_rejected(reasons) >= 0.8, kind
 
 
-def test_reasons_are_told_apart(pictures: dict[str, list[Verdict]]) -> None:
-    assert set(pictures["empty"]) == {Verdict.NOTHING_DRAWN} and set(pictures["dot"]) == {Verdict.TOO_SMALL}
-    assert set(pictures["hatching"]) == {Verdict.NOT_ONE_DIGIT}
+def test_reasons_are_told_apart(pictures: dict[str, list[Status]]) -> None:
+    assert set(pictures["empty"]) == {Status.NOTHING_DRAWN} and set(pictures["dot"]) == {Status.TOO_SMALL}
+    assert set(pictures["hatching"]) == {Status.NOT_ONE_DIGIT}
 
 
-def by_kind(screened: Iterator[tuple[str, Verdict]]) -> dict[str, list[Verdict]]:
-    kinds: dict[str, list[Verdict]] = {}
+def by_kind(screened: Iterator[tuple[str, Status]]) -> dict[str, list[Status]]:
+    kinds: dict[str, list[Status]] = {}
     for kind, reason in screened:
         kinds.setdefault(kind, []).append(reason)
     return kinds
 
 
-def share_rejected(reasons: list[Verdict]) -> float:
-    return float(np.mean([reason != Verdict.RECOGNIZED for reason in reasons]))
+def share_rejected(reasons: list[Status]) -> float:
+    return float(np.mean([reason != Status.RECOGNIZED for reason in reasons]))
 
 
 def test_negatives_are_the_same_again_and_on_the_canvas(negatives: list[Negative]) -> None:

@@ -106,8 +106,8 @@ def recognitions(browser) -> list[dict]:
     """Of what is on the canvas now."""
     return browser.execute_script(
         """page.update(); return page.recognitions().map(
-             ({ name, verdict, text, label, probabilities }) =>
-               ({ name, verdict, text, label, probabilities: probabilities && [...probabilities] }))"""
+             ({ name, status, text, label, probabilities }) =>
+               ({ name, status, text, label, probabilities: probabilities && [...probabilities] }))"""
     )
 
 

@@ -55,6 +55,16 @@ TEST_CASE("weights start with the spread that their init says") {
   CHECK(m.largest < 0.07);
 }
 
+TEST_CASE("normal weights take two draws for two values") {
+  for (const std::size_t units : {4u, 5u}) {
+    Tensor w("W", {1, units});
+    SimpleRng rng(42), counted(42);
+    draw_weights(w, Init::normal, 1, units, rng);
+    for (std::size_t i = 0; i < (units + 1) / 2 * 2; ++i) counted.next_f64();
+    CHECK(rng.next_f64() == counted.next_f64());
+  }
+}
+
 TEST_CASE("normal weights come in pairs, one draw order for every size") {
   const Floats odd = drawn(Init::normal, 3, 3).value, even = drawn(Init::normal, 2, 5).value;
   CHECK(std::equal(odd.begin(), odd.end(), even.begin()));

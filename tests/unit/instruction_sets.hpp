@@ -16,6 +16,7 @@ void with_every_instruction_set(F test) {
   for (const std::string& name : instruction_sets()) {
     use_instruction_set(name);
     INFO(name);
+    REQUIRE(instruction_set() == name);
     test();
   }
   use_instruction_set("");

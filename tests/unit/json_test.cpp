@@ -26,8 +26,8 @@ TEST_CASE("JSON that would keep the reader busy, or that says two things, is ref
     CHECK(is_refused == !fault.empty());
     return fault;
   };
-  CHECK(fault_of(list(kMostJsonValues)).empty());
-  CHECK(fault_of(list(kMostJsonValues + 1)) == "has more than 1000000 values");
+  CHECK(fault_of(list(kMaxJsonValues)).empty());
+  CHECK(fault_of(list(kMaxJsonValues + 1)) == "has more than 1000000 values");
   CHECK(fault_of(R"([{"a": 1}, {"a": {"b": 1, "c": 2, "b": 3}}])") == "has \"b\" twice");
   CHECK(fault_of("[[[1]]]", 2) == "is nested deeper than 2 levels");
   CHECK(fault_of("[1e400]") == "holds a number that is too large");

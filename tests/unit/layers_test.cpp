@@ -18,7 +18,7 @@ using namespace nn;
 namespace {
 
 // Networks for images of 6 x 5 pixels. A layer of the list that is in none of them fails the first test.
-const std::vector<std::string> kNetworks{
+const std::vector<std::string> kImageNetworks{
     "conv 3 3x3, scale-shift, relu, max-pool 2, conv 4 2x2 stride 2, dense 4",
     "conv 5 4x4 valid, leaky-relu, conv 2 1x1, tanh, avg-pool 2, flatten, dense 3",
     "conv 3 5x5 stride 2, batch-norm, sigmoid, conv 2 3x3, global-avg-pool",
@@ -34,13 +34,13 @@ const std::vector<std::string> kTokenNetworks{
     "patches 2 8, repeat 2 (residual(attention 1), residual(dense 6, tanh, dense 8)), flatten, dense 3",
 };
 
-struct Case {
+struct LayerCase {
   std::string text;
   Shape input;
 };
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  for (const std::string& text : kNetworks) all.push_back({text, {6, 5, 1}});
+std::vector<LayerCase> layer_cases() {
+  std::vector<LayerCase> all;
+  for (const std::string& text : kImageNetworks) all.push_back({text, {6, 5, 1}});
   for (const std::string& text : kTokenNetworks) all.push_back({text, {6, 6, 1}});
   return all;
 }
@@ -77,7 +77,7 @@ std::vector<Tensor*> tensors_of(Layer& layer) {
 
 TEST_CASE("every layer of the list is in a network of this test") {
   std::string all;
-  for (const Case& c : cases()) all += c.text + " ";
+  for (const LayerCase& c : layer_cases()) all += c.text + " ";
   for (const LayerKind& kind : layer_kinds()) {
     INFO(kind.name);
     CHECK(all.find(kind.name) != all.npos);
@@ -88,7 +88,7 @@ TEST_CASE("every layer's backward is the derivative of its forward: of its input
   SimpleRng rng(7);
   ThreadTeam team(1);
   const Pass pass{.team = team, .training = true, .step = 3, .seed = 5};
-  for (const Case& c : cases()) {
+  for (const LayerCase& c : layer_cases()) {
     INFO(c.text);
     Network network = parse_network(c.text, c.input, "test").build(rng);
     network.use_fusions(false);
@@ -122,7 +122,7 @@ TEST_CASE("every layer's backward is the derivative of its forward: of its input
 }
 
 TEST_CASE("a network without fusions has the same bits for any number of threads") {
-  for (const Case& c : cases()) {
+  for (const LayerCase& c : layer_cases()) {
     INFO(c.text);
     std::vector<Floats> first;
     for (const std::size_t threads : {1u, 2u, 3u}) {

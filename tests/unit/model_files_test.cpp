@@ -1,6 +1,6 @@
-// The golden files in tests/golden are read here and by tests/python: one format, two readers. A golden file
-// is what save_model() writes of the network below that has its name, but for the older ones, which are only
-// read.
+// The kGolden files in tests/golden are read here and by tests/python: one format, two readers. A kGolden
+// file is what save_model() writes of the network below that has its name, but for the older ones, which are
+// only read.
 #include "nn/files/model_files.hpp"
 
 #include <cstdlib>
@@ -20,7 +20,7 @@ using nn::test::contains;
 
 namespace {
 
-const std::string golden = NN_SOURCE_DIR "/tests/golden/";
+const std::string kGolden = NN_SOURCE_DIR "/tests/golden/";
 
 // Every parameter is k / 64 for k = -31, -30, ..., exact in float, float64 and text; variances are above 0.
 Network counted_up(const std::string& layers, const Shape& input) {
@@ -52,13 +52,13 @@ void check_golden(const Network& network, const std::string& name) {
   const std::size_t bytes = save_model(network, folder / name);
   const std::string written = test::file_bytes(folder / name);
   CHECK(bytes == written.size());
-  REQUIRE(written == test::file_bytes(golden + name));
-  check_same(load_model(golden + name), network);
+  REQUIRE(written == test::file_bytes(kGolden + name));
+  check_same(load_model(kGolden + name), network);
 }
 
 }  // namespace
 
-TEST_CASE("the golden model files are written and read to the byte") {
+TEST_CASE("the kGolden model files are written and read to the byte") {
   check_golden(small_mlp(), "mlp.bin");
   check_golden(counted_up("conv 2 3x3, relu, max-pool 2, dense 3", {6, 4, 1}), "cnn.bin");
   check_golden(
@@ -80,13 +80,13 @@ TEST_CASE("the golden model files are written and read to the byte") {
 
 TEST_CASE("the files of before networks were chains are read") {
   check_same(
-      load_model(golden + "mlp.safetensors"),
+      load_model(kGolden + "mlp.safetensors"),
       counted_up("dense 5, gelu, dropout 0.25, dense 4, tanh, dense 4, sigmoid, dense 3, leaky-relu, dense 3",
                  {9}));
-  check_same(load_model(golden + "cnn.safetensors"),
+  check_same(load_model(kGolden + "cnn.safetensors"),
              counted_up("conv 3 5x5, relu, max-pool 2, dense 4", {7, 5, 1}));
   check_same(
-      load_model(golden + "attention.safetensors"),
+      load_model(kGolden + "attention.safetensors"),
       counted_up("patches 2 6, position learned, relu, attention 3, dense 5, relu, dense 6, mean, dense 3",
                  {4, 6, 1}));
 
@@ -199,7 +199,7 @@ TEST_CASE("a bad .bin is refused") {
     return message;
   };
   for (const char* name : {"mlp.bin", "cnn.bin", "attention.bin"}) {
-    const std::string whole = test::file_bytes(golden + name);
+    const std::string whole = test::file_bytes(kGolden + name);
     CHECK_THAT(refusal(whole.substr(0, whole.size() - 1)), contains("not a model file, or cut short"));
     CHECK_THAT(refusal(whole + '\0'), contains("not a model file, or cut short"));
     CHECK_THAT(refusal(whole.substr(0, 10)), contains("10 bytes"));
@@ -254,7 +254,7 @@ TEST_CASE("a bad .safetensors is refused") {
           }) ==
           path + ": tensor \"dense2.weight\" holds a NaN or an infinite value, expected finite numbers");
   }
-  const std::string whole = test::file_bytes(golden + "mlp.safetensors");
+  const std::string whole = test::file_bytes(kGolden + "mlp.safetensors");
   test::write_file(path, whole.substr(0, whole.size() - 1));
   CHECK_THAT(said(), contains("bytes of data"));
   test::write_file(path, whole.substr(0, 20));

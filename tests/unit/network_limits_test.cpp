@@ -18,7 +18,7 @@ using namespace nn;
 
 namespace {
 
-nlohmann::json cases() {
+nlohmann::json limit_cases() {
   return nlohmann::json::parse(test::file_bytes(NN_SOURCE_DIR "/tests/golden/network_limits.json"));
 }
 
@@ -48,7 +48,7 @@ bool throws_error(Action action) {
 }  // namespace
 
 TEST_CASE("networks at their limits, as JSON") {
-  for (const nlohmann::json& entry : cases()) {
+  for (const nlohmann::json& entry : limit_cases()) {
     INFO(entry.dump());
     const bool refused = throws_error([&] {
       NetworkBuilder network = network_of_json(entry["network"], "file");
@@ -61,7 +61,7 @@ TEST_CASE("networks at their limits, as JSON") {
 TEST_CASE("networks at their limits, in a .bin") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "model.bin";
-  for (const nlohmann::json& entry : cases()) {
+  for (const nlohmann::json& entry : limit_cases()) {
     if (!entry.contains("bin")) continue;
     INFO(entry.dump());
     write_bin(path, entry["bin"]);

@@ -17,7 +17,7 @@ constexpr X86Features kZen5{.sse4_2 = true, .avx = true, .avx2 = true, .fma = tr
 constexpr X86Features kAvx2WithoutFma{.sse4_2 = true, .avx = true, .avx2 = true};
 constexpr X86Features kNoAvxInSystem{.sse4_2 = true, .avx2 = true, .fma = true, .avx512 = true};
 
-struct Case {
+struct ProcessorCase {
   std::string processor;
   X86Features has;
   std::string taken, better;
@@ -25,26 +25,30 @@ struct Case {
 }  // namespace
 
 TEST_CASE("the features of a processor decide which of OpenBLAS's kernels it uses") {
-  const Case c =
-      GENERATE(Case{"Zen 5, unknown to 0.3.21", kZen5, "Haswell", "SkylakeX"},
-               Case{"Zen 5, by an even older one", kZen5, "Barcelona", "SkylakeX"},
-               Case{"Zen 5, unknown at all", kZen5, "Prescott", "SkylakeX"},
-               Case{"Zen 4, which 0.3.21 knows", kZen5, "Cooperlake", ""},
-               Case{"Skylake-X", kZen5, "SkylakeX", ""}, Case{"Sapphire Rapids", kZen5, "SapphireRapids", ""},
-               Case{"a core that is newer than this table", kZen5, "Zen7", ""},
-               Case{"Haswell", kHaswell, "Haswell", ""}, Case{"Zen 3", kHaswell, "Zen", ""},
-               Case{"Excavator", kHaswell, "Excavator", ""},
-               Case{"Alder Lake, unknown", kHaswell, "Nehalem", "Haswell"},
-               Case{"qemu-x86_64 -cpu max", kHaswell, "Opteron", "Haswell"},
-               Case{"AVX-512 switched off by the system", kHaswell, "SkylakeX", "Haswell"},
-               Case{"AVX2 without FMA", kAvx2WithoutFma, "Haswell", "Sandybridge"},
-               Case{"Sandy Bridge", kSandyBridge, "Sandybridge", ""},
-               Case{"Sandy Bridge, taken for more", kSandyBridge, "Haswell", "Sandybridge"},
-               Case{"Piledriver", kPiledriver, "Piledriver", ""}, Case{"Nehalem", kNehalem, "Nehalem", ""},
-               Case{"Nehalem, taken for more", kNehalem, "Haswell", "Nehalem"},
-               Case{"AVX switched off by the system", kNoAvxInSystem, "Zen", "Nehalem"},
-               Case{"without AVX, AMD's", kNehalem, "Barcelona", ""}, Case{"Core 2", kCore2, "Core2", ""},
-               Case{"Core 2, taken for more", kCore2, "Nehalem", "Prescott"});
+  const ProcessorCase c =
+      GENERATE(ProcessorCase{"Zen 5, unknown to 0.3.21", kZen5, "Haswell", "SkylakeX"},
+               ProcessorCase{"Zen 5, by an even older one", kZen5, "Barcelona", "SkylakeX"},
+               ProcessorCase{"Zen 5, unknown at all", kZen5, "Prescott", "SkylakeX"},
+               ProcessorCase{"Zen 4, which 0.3.21 knows", kZen5, "Cooperlake", ""},
+               ProcessorCase{"Skylake-X", kZen5, "SkylakeX", ""},
+               ProcessorCase{"Sapphire Rapids", kZen5, "SapphireRapids", ""},
+               ProcessorCase{"a core that is newer than this table", kZen5, "Zen7", ""},
+               ProcessorCase{"Haswell", kHaswell, "Haswell", ""}, ProcessorCase{"Zen 3", kHaswell, "Zen", ""},
+               ProcessorCase{"Excavator", kHaswell, "Excavator", ""},
+               ProcessorCase{"Alder Lake, unknown", kHaswell, "Nehalem", "Haswell"},
+               ProcessorCase{"qemu-x86_64 -cpu max", kHaswell, "Opteron", "Haswell"},
+               ProcessorCase{"AVX-512 switched off by the system", kHaswell, "SkylakeX", "Haswell"},
+               ProcessorCase{"AVX2 without FMA", kAvx2WithoutFma, "Haswell", "Sandybridge"},
+               ProcessorCase{"Sandy Bridge", kSandyBridge, "Sandybridge", ""},
+               ProcessorCase{"Sandy Bridge, taken for more", kSandyBridge, "Haswell", "Sandybridge"},
+               ProcessorCase{"Sandy Bridge, unknown", kSandyBridge, "Nehalem", "Sandybridge"},
+               ProcessorCase{"Piledriver", kPiledriver, "Piledriver", ""},
+               ProcessorCase{"Nehalem", kNehalem, "Nehalem", ""},
+               ProcessorCase{"Nehalem, taken for more", kNehalem, "Haswell", "Nehalem"},
+               ProcessorCase{"AVX switched off by the system", kNoAvxInSystem, "Zen", "Nehalem"},
+               ProcessorCase{"without AVX, AMD's", kNehalem, "Barcelona", ""},
+               ProcessorCase{"Core 2", kCore2, "Core2", ""},
+               ProcessorCase{"Core 2, taken for more", kCore2, "Nehalem", "Prescott"});
   CAPTURE(c.processor, c.taken);
   CHECK(better_core(c.taken, level_of(c.has), false) == c.better);
   CHECK(better_core(c.better, level_of(c.has), false).empty());  // the choice is stable

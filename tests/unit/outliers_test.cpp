@@ -12,19 +12,19 @@ using namespace nn;
 
 namespace {
 
-constexpr std::size_t kImages = 50, kPixels = kDigitSide * kDigitSide;
+constexpr std::size_t kCrosses = 50, kCrossPixels = kDigitSide * kDigitSide;
 
 // Images of one size, all of class 0, with a cross each.
 Dataset crosses(std::size_t rows, std::size_t cols, std::size_t classes) {
   Dataset data;
-  data.images.count = kImages;
+  data.images.count = kCrosses;
   data.images.rows = rows;
   data.images.cols = cols;
-  data.images.bytes = Bytes(kImages * rows * cols);
-  data.labels.bytes = Bytes(kImages);
+  data.images.bytes = Bytes(kCrosses * rows * cols);
+  data.labels.bytes = Bytes(kCrosses);
   data.classes = classes;
-  std::fill_n(data.labels.bytes.data(), kImages, std::uint8_t{0});
-  for (std::size_t i = 0; i < kImages * rows * cols; ++i) {
+  std::fill_n(data.labels.bytes.data(), kCrosses, std::uint8_t{0});
+  for (std::size_t i = 0; i < kCrosses * rows * cols; ++i) {
     const std::size_t row = i / cols % rows, col = i % cols;
     const bool inside = row > 4 && row < 24 && col > 4 && col < 24;
     data.images.bytes.data()[i] = inside && (row / 2 == 7 || col / 2 == 7) ? 255 : 0;
@@ -51,11 +51,11 @@ TEST_CASE("outliers are a class of their own behind the images") {
   Dataset data = crosses(kDigitSide, kDigitSide, 10);
   ThreadTeam team(2);
   add_outliers(data, 200, 42, team);
-  CHECK(data.size() == kImages + 200);
+  CHECK(data.size() == kCrosses + 200);
   CHECK(data.classes == 11);
   CHECK(data.labels.labels().size() == data.size());
-  CHECK(std::ranges::equal(data.images.pixels().first(kImages * kPixels), before.images.pixels()));
-  for (std::size_t i = 0; i < data.size(); ++i) CHECK(data.label(i) == (i < kImages ? 0 : 10));
+  CHECK(std::ranges::equal(data.images.pixels().first(kCrosses * kCrossPixels), before.images.pixels()));
+  for (std::size_t i = 0; i < data.size(); ++i) CHECK(data.label(i) == (i < kCrosses ? 0 : 10));
 }
 
 TEST_CASE("outliers are drawings in the box of digits, most of which the geometry alone refuses") {
@@ -63,7 +63,7 @@ TEST_CASE("outliers are drawings in the box of digits, most of which the geometr
   ThreadTeam team(1);
   add_outliers(data, 400, 1, team);
   std::size_t refused = 0;
-  for (std::size_t i = kImages; i < data.size(); ++i) {
+  for (std::size_t i = kCrosses; i < data.size(); ++i) {
     const std::span<const std::uint8_t> image = data.image(i);
     CHECK(*std::ranges::max_element(image) > 200);
     CHECK(std::ranges::count_if(image, [](std::uint8_t p) { return p > 0; }) <= 400);  // 20 x 20
@@ -83,8 +83,8 @@ TEST_CASE("neighbouring seeds have no outlier in common") {
   const auto outliers = [](std::uint64_t seed) {
     const std::vector<std::uint8_t> pixels = pixels_with_outliers(60, seed, 2);
     std::set<std::vector<std::uint8_t>> images;
-    for (std::size_t i = kImages; i < kImages + 60; ++i) {
-      images.insert(bytes(std::span(pixels).subspan(i * kPixels, kPixels)));
+    for (std::size_t i = kCrosses; i < kCrosses + 60; ++i) {
+      images.insert(bytes(std::span(pixels).subspan(i * kCrossPixels, kCrossPixels)));
     }
     return images;
   };
@@ -100,7 +100,7 @@ TEST_CASE("blank images make no strokes, and outliers of them are scribbles or b
   ThreadTeam team(1);
   add_outliers(data, 100, 3, team);
   CHECK(data.classes == 3);
-  const auto drawn = bytes(data.images.pixels().subspan(kImages * kPixels));
+  const auto drawn = bytes(data.images.pixels().subspan(kCrosses * kCrossPixels));
   CHECK(std::ranges::count(drawn, 255) > 1000);
 }
 
@@ -115,5 +115,5 @@ TEST_CASE("images that outliers cannot be added to") {
   Dataset data = crosses(28, 28, 255);
   add_outliers(data, 10, 1, team);
   CHECK(data.classes == 256);
-  CHECK(data.label(kImages) == 255);
+  CHECK(data.label(kCrosses) == 255);
 }

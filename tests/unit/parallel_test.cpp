@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <mutex>
 #include <numeric>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -28,6 +30,20 @@ TEST_CASE("parallel_for does every block once, for any number of threads and blo
         for (std::size_t b = 0; b < blocks; ++b) REQUIRE(done[b] == 1);
       }
     }
+  }
+}
+
+TEST_CASE("a team has no more threads than it was asked for") {
+  for (const std::size_t threads : {1u, 3u}) {
+    ThreadTeam team(threads);
+    std::set<std::thread::id> seen;
+    std::mutex seeing;
+    team.parallel_for(40, [&](std::size_t) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // so that each has its turn
+      const std::lock_guard lock(seeing);
+      seen.insert(std::this_thread::get_id());
+    });
+    CHECK(seen.size() <= threads);
   }
 }
 

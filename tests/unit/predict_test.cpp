@@ -43,7 +43,7 @@ TEST_CASE("the same as JSON") {
   const std::vector<float> p{0.25f, 0.75f};
   CHECK(
       to_json("a.png", {RejectReason::none, "digit", 1, p}, kNames).dump() ==
-      R"({"picture":"a.png","verdict":"digit","class":1,"name":"one","confidence":0.75,)"
+      R"({"picture":"a.png","status":"digit","class":1,"name":"one","confidence":0.75,)"
       R"("top":[{"class":1,"name":"one","confidence":0.75},{"class":0,"name":"nought","confidence":0.25}]})");
   const auto not_sure = to_json("a.png", {RejectReason::not_sure, "not sure", {}, p}, kNames);
   CHECK((not_sure["class"].is_null() && not_sure["name"].is_null() && not_sure["confidence"].is_null()));

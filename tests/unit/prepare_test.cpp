@@ -62,11 +62,11 @@ TEST_CASE("drawings are prepared as those that are stored") {
   std::size_t count = 0;
   while (const std::optional<Prepared> prepared = test::prepare_next(golden)) {
     INFO("case " << count);
-    std::string verdict;
+    std::string status;
     DigitPicture expected;
-    REQUIRE(golden >> std::quoted(verdict));
+    REQUIRE(golden >> std::quoted(status));
     for (double& value : expected) REQUIRE(golden >> value);
-    CHECK(to_text(prepared->reject) == verdict);
+    CHECK(to_text(prepared->reject) == status);
     CHECK(largest_difference(prepared->picture, expected) < 1e-6);
     ++count;
   }

@@ -29,7 +29,7 @@ constexpr const char* kMlp = "dense 12, relu, dense 10";
 constexpr const char* kTransformer =
     "patches 7 8, position learned, residual(layer-norm, attention 2 projection), mean, dense 10";
 
-using Recognizer = std::unique_ptr<nn_recognizer, decltype(&nn_recognizer_free)>;
+using RecognizerHandle = std::unique_ptr<nn_recognizer, decltype(&nn_recognizer_free)>;
 
 std::string model_bytes(const std::string& layers, const std::map<std::string, std::string>& metadata = {},
                         const Shape& input = {28, 28, 1}) {
@@ -40,10 +40,10 @@ std::string model_bytes(const std::string& layers, const std::map<std::string, s
   return test::file_bytes(folder / "model.safetensors");
 }
 
-Recognizer loaded(const std::string& bytes) {
+RecognizerHandle loaded(const std::string& bytes) {
   char error[NN_RECOGNIZER_ERROR_SIZE];
-  Recognizer r(nn_recognizer_load(bytes.data(), bytes.size(), "model", error, sizeof error),
-               nn_recognizer_free);
+  RecognizerHandle r(nn_recognizer_load(bytes.data(), bytes.size(), "model", error, sizeof error),
+                     nn_recognizer_free);
   CHECK(std::string(error) == "");
   REQUIRE(r);
   return r;
@@ -51,8 +51,8 @@ Recognizer loaded(const std::string& bytes) {
 
 std::string load_error(const std::string& bytes) {
   char error[NN_RECOGNIZER_ERROR_SIZE];
-  const Recognizer r(nn_recognizer_load(bytes.data(), bytes.size(), "some file", error, sizeof error),
-                     nn_recognizer_free);
+  const RecognizerHandle r(nn_recognizer_load(bytes.data(), bytes.size(), "some file", error, sizeof error),
+                           nn_recognizer_free);
   CHECK(!r);
   return error;
 }
@@ -60,7 +60,7 @@ std::string load_error(const std::string& bytes) {
 // A "7", and its mirror image.
 const std::vector<double> kSeven{60, 40, 200, 40, 120, 240};
 
-int ask(const Recognizer& r, const std::vector<double>& points, nn_recognition& found) {
+int ask(const RecognizerHandle& r, const std::vector<double>& points, nn_recognition& found) {
   const std::size_t length = points.size() / 2;
   return nn_recognizer_strokes(r.get(), points.data(), &length, 1, 20, &found);
 }
@@ -69,7 +69,7 @@ int ask(const Recognizer& r, const std::vector<double>& points, nn_recognition& 
 
 TEST_CASE("the recognizer answers as the network does") {
   const std::string layers = GENERATE(as<std::string>(), kMlp, kTransformer);
-  const Recognizer r = loaded(model_bytes(layers));
+  const RecognizerHandle r = loaded(model_bytes(layers));
   CHECK(nn_recognizer_version() == NN_RECOGNIZER_VERSION);
   CHECK(nn_recognizer_classes(r.get()) == 10);
   CHECK(std::string(nn_recognizer_class_name(r.get(), 3)) == "3");
@@ -82,8 +82,8 @@ TEST_CASE("the recognizer answers as the network does") {
   nn_recognition found;
   REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);
   REQUIRE(ask(r, kSeven, found) == 0);
-  REQUIRE(found.verdict == NN_RECOGNIZED);
-  CHECK(std::string(found.verdict_text) == "digit");
+  REQUIRE(found.status == NN_RECOGNIZED);
+  CHECK(std::string(found.status_text) == "digit");
   REQUIRE(found.rows * found.cols == 784);
 
   SimpleRng rng(5);
@@ -101,7 +101,7 @@ TEST_CASE("the recognizer answers as the network does") {
   REQUIRE(nn_recognizer_set_threshold(r.get(), 1) == 0);
   REQUIRE(nn_recognizer_image(r.get(), copy.data(), 28, 28, &found) == 0);
   CHECK(std::equal(p.begin(), p.end(), found.probabilities));
-  CHECK(found.verdict == NN_NOT_SURE);
+  CHECK(found.status == NN_NOT_SURE);
   CHECK(found.label == -1);
   CHECK(found.name == nullptr);
 }
@@ -110,7 +110,7 @@ TEST_CASE("an explanation is the slope of the log odds, and the attention") {
   const std::string layers =  // without kinks, on which finite differences go wrong
       GENERATE(as<std::string>(), "dense 12, gelu, dense 10", kTransformer,
                "conv 4 3x3, batch-norm, gelu, avg-pool 2, dense 10");
-  const Recognizer r = loaded(model_bytes(layers));
+  const RecognizerHandle r = loaded(model_bytes(layers));
   nn_recognition found;
   nn_explanation why;
   CHECK(nn_recognizer_explain(r.get(), &why) == -1);
@@ -159,27 +159,27 @@ TEST_CASE("an explanation is the slope of the log odds, and the attention") {
 }
 
 TEST_CASE("what is no digit is refused, and pictures are prepared") {
-  const Recognizer r = loaded(model_bytes(kMlp));
+  const RecognizerHandle r = loaded(model_bytes(kMlp));
   nn_recognition found;
   REQUIRE(nn_recognizer_strokes(r.get(), nullptr, nullptr, 0, 20, &found) == 0);
-  CHECK(found.verdict == NN_NOTHING_DRAWN);
+  CHECK(found.status == NN_NOTHING_DRAWN);
   CHECK(found.probabilities == nullptr);
   CHECK(found.pixels != nullptr);
   REQUIRE(ask(r, {100, 100, 101, 100}, found) == 0);
-  CHECK(found.verdict == NN_TOO_SMALL);
-  CHECK(std::string(found.verdict_text) == "too small");
+  CHECK(found.status == NN_TOO_SMALL);
+  CHECK(std::string(found.status_text) == "too small");
 
   std::vector<std::uint8_t> picture(100 * 80, 255);  // a vertical line
   for (std::size_t row = 20; row < 80; ++row)
     std::fill_n(picture.begin() + std::ptrdiff_t(row * 80 + 38), 5, 0);
   REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);
   REQUIRE(nn_recognizer_picture(r.get(), picture.data(), 100, 80, &found) == 0);
-  CHECK(found.verdict == NN_RECOGNIZED);
+  CHECK(found.status == NN_RECOGNIZED);
   CHECK(std::count_if(found.pixels, found.pixels + 784, [](std::uint8_t p) { return p > 0; }) > 20);
 }
 
 TEST_CASE("class names come from the model, and non-digits are none of the classes") {
-  const Recognizer r =
+  const RecognizerHandle r =
       loaded(model_bytes("dense 3", {{"class_names", R"(["one", "zwölf", "none of these"])"}}));
   CHECK(nn_recognizer_classes(r.get()) == 2);
   CHECK(std::string(nn_recognizer_class_name(r.get(), 1)) == "zwölf");
@@ -195,22 +195,22 @@ TEST_CASE("pictures are prepared as the model says") {
   for (std::size_t row = 4; row < 16; ++row) picture[row * 20 + 4] = picture[row * 20 + 5] = 0;
   nn_recognition found;
 
-  const Recognizer drawings = prepared_as(R"({"preparation": "drawings"})");
+  const RecognizerHandle drawings = prepared_as(R"({"preparation": "drawings"})");
   CHECK(std::string(nn_recognizer_preparation(drawings.get())) == "drawings");
   REQUIRE(nn_recognizer_set_threshold(drawings.get(), 0) == 0);
   REQUIRE(nn_recognizer_picture(drawings.get(), picture.data(), 20, 20, &found) == 0);
-  CHECK(found.verdict == NN_RECOGNIZED);
-  CHECK(std::string(found.verdict_text) == "recognised");
+  CHECK(found.status == NN_RECOGNIZED);
+  CHECK(std::string(found.status_text) == "recognised");
   CHECK(found.rows * found.cols == 100);
   REQUIRE(nn_recognizer_strokes(drawings.get(), nullptr, nullptr, 0, 20, &found) == 0);
-  CHECK(found.verdict == NN_NOTHING_DRAWN);
+  CHECK(found.status == NN_NOTHING_DRAWN);
   REQUIRE(ask(drawings, kSeven, found) == 0);
-  CHECK(found.verdict == NN_RECOGNIZED);
+  CHECK(found.status == NN_RECOGNIZED);
   REQUIRE(ask(drawings, {100, 100, 101, 100}, found) == 0);
-  CHECK(found.verdict == NN_TOO_SMALL);
+  CHECK(found.status == NN_TOO_SMALL);
   CHECK(std::count(found.pixels, found.pixels + 100, 0) < 100);  // a dot
 
-  const Recognizer pictures = prepared_as(R"({"preparation": "pictures", "invert": true})");
+  const RecognizerHandle pictures = prepared_as(R"({"preparation": "pictures", "invert": true})");
   REQUIRE(nn_recognizer_picture(pictures.get(), picture.data(), 20, 20, &found) == 0);
   CHECK(int{found.pixels[0]} == 0);
   CHECK(int{found.pixels[5 * 10 + 2]} == 191);  // where it was; three quarters of a triangle filter
@@ -222,7 +222,7 @@ TEST_CASE("drawings of other things are drawn as their pictures are prepared") {
   // Beside one another, a horizontal and a vertical line, 60 long, on a canvas of 200 x 100.
   const std::vector<double> points{20, 50, 80, 50, 150, 20, 150, 80};
   const std::vector<std::size_t> lengths{2, 2};
-  const auto pixels_of = [&](const Recognizer& r, nn_recognition& found) {
+  const auto pixels_of = [&](const RecognizerHandle& r, nn_recognition& found) {
     REQUIRE(nn_recognizer_strokes(r.get(), points.data(), lengths.data(), 2, 10, &found) == 0);
     return std::vector<int>(found.pixels, found.pixels + found.rows * found.cols);
   };
@@ -231,7 +231,7 @@ TEST_CASE("drawings of other things are drawn as their pictures are prepared") {
   };
   nn_recognition found;
 
-  const Recognizer drawings = model_of(R"({"preparation": "drawings"})");
+  const RecognizerHandle drawings = model_of(R"({"preparation": "drawings"})");
   const std::vector<int> drawn = pixels_of(drawings, found);
   CHECK(found.probabilities != nullptr);
   // 130 wide: in the box of 40 pixels with a pen of 5.5 of them, as a digit's twice as large.
@@ -242,22 +242,22 @@ TEST_CASE("drawings of other things are drawn as their pictures are prepared") {
   }
   CHECK(right - left + 1 == 40);
   pixels_of(model_of(R"({"preparation": "drawings", "single": true})"), found);
-  CHECK(found.verdict == NN_NOT_ONE_DRAWING);
+  CHECK(found.status == NN_NOT_ONE_DRAWING);
   CHECK(found.probabilities == nullptr);
 
-  const Recognizer pictures = model_of(R"({"preparation": "pictures", "invert": true})");
+  const RecognizerHandle pictures = model_of(R"({"preparation": "pictures", "invert": true})");
   CHECK(nn_recognizer_strokes(pictures.get(), points.data(), lengths.data(), 2, 10, &found) == -1);
   CHECK_THAT(nn_recognizer_error(pictures.get()), contains("nn_recognizer_set_canvas()"));
   CHECK(nn_recognizer_set_canvas(pictures.get(), -1, 100) == -1);
   REQUIRE(nn_recognizer_set_canvas(pictures.get(), 200, 100) == 0);
   const std::vector<int> seen = pixels_of(pictures, found);
-  CHECK(found.verdict != NN_NOTHING_DRAWN);
+  CHECK(found.status != NN_NOTHING_DRAWN);
   CHECK(seen[28 * 56 + 14] > 250);  // the middle of the first line, of the second, and between
   CHECK(seen[28 * 56 + 42] > 250);
   CHECK(seen[28 * 56 + 30] == 0);
   CHECK(seen[13 * 56 + 42] == 0);  // above the canvas, which is half as high as wide
   REQUIRE(nn_recognizer_strokes(pictures.get(), nullptr, nullptr, 0, 10, &found) == 0);
-  CHECK(found.verdict == NN_NOTHING_DRAWN);
+  CHECK(found.status == NN_NOTHING_DRAWN);
 }
 
 TEST_CASE("a picture is prepared without a model as with one") {
@@ -271,7 +271,7 @@ TEST_CASE("a picture is prepared without a model as with one") {
   };
   CHECK(prepare_as(R"({"preparation": "digits"})", 28, 28) == NN_RECOGNIZED);
   CHECK(std::string(error) == "");
-  const Recognizer r = loaded(model_bytes(kMlp));
+  const RecognizerHandle r = loaded(model_bytes(kMlp));
   nn_recognition found;
   REQUIRE(nn_recognizer_picture(r.get(), picture.data(), 60, 50, &found) == 0);
   CHECK(std::equal(prepared.begin(), prepared.end(), found.pixels));
@@ -287,7 +287,7 @@ TEST_CASE("a picture is prepared without a model as with one") {
 }
 
 TEST_CASE("several recognizers at once do not disturb one another") {
-  const Recognizer a = loaded(model_bytes(kMlp)), b = loaded(model_bytes(kTransformer));
+  const RecognizerHandle a = loaded(model_bytes(kMlp)), b = loaded(model_bytes(kTransformer));
   nn_recognition of_a, of_b;
   REQUIRE(ask(a, kSeven, of_a) == 0);
   const std::vector<float> p(of_a.probabilities, of_a.probabilities + 10);
@@ -313,7 +313,7 @@ TEST_CASE("bad input is one line of text") {
   CHECK(std::string(tiny) == "h");
   CHECK(nn_recognizer_load("", 0, nullptr, nullptr, 0) == nullptr);
 
-  const Recognizer r = loaded(whole);
+  const RecognizerHandle r = loaded(whole);
   nn_recognition found;
   const auto error_of_strokes = [&](const std::vector<double>& points) {
     CHECK(ask(r, points, found) == -1);
@@ -335,14 +335,14 @@ TEST_CASE("bad input is one line of text") {
   CHECK_THAT(nn_recognizer_error(r.get()), contains("28 x 28 pixels, as model takes"));
   for (const double bad : {-0.1, 1.1, std::nan("")}) CHECK(nn_recognizer_set_threshold(r.get(), bad) == -1);
 
-  const Recognizer small = loaded(model_bytes("dense 10", {}, {5, 7, 1}));
+  const RecognizerHandle small = loaded(model_bytes("dense 10", {}, {5, 7, 1}));
   CHECK(nn_recognizer_rows(small.get()) == 5);
   CHECK(ask(small, kSeven, found) == -1);
   CHECK_THAT(nn_recognizer_error(small.get()), contains("expected one for 28 x 28 pixels"));
 }
 
 TEST_CASE("float16 weights are read as the floats that they are") {
-  const Recognizer r = loaded(test::file_bytes(NN_SOURCE_DIR "/tests/golden/half.safetensors"));
+  const RecognizerHandle r = loaded(test::file_bytes(NN_SOURCE_DIR "/tests/golden/half.safetensors"));
   const std::vector<std::uint8_t> pixels{255, 0, 0, 0};
   nn_recognition found;
   REQUIRE(nn_recognizer_set_threshold(r.get(), 0) == 0);

@@ -14,19 +14,19 @@ using namespace nn;
 
 namespace {
 
-constexpr std::size_t kImages = 20, kPixels = kDigitSide * kDigitSide;
+constexpr std::size_t kOnes = 20, kOnePixels = kDigitSide * kDigitSide;
 
 // Bars, all of them ones.
 Dataset ones(std::size_t rows = kDigitSide, std::size_t classes = 10) {
   Dataset data;
-  data.images.count = kImages;
+  data.images.count = kOnes;
   data.images.rows = rows;
   data.images.cols = kDigitSide;
-  data.images.bytes = Bytes(kImages * rows * kDigitSide);
-  data.labels.bytes = Bytes(kImages);
+  data.images.bytes = Bytes(kOnes * rows * kDigitSide);
+  data.labels.bytes = Bytes(kOnes);
   data.classes = classes;
-  std::fill_n(data.labels.bytes.data(), kImages, std::uint8_t{1});
-  for (std::size_t i = 0; i < kImages * rows * kDigitSide; ++i) {
+  std::fill_n(data.labels.bytes.data(), kOnes, std::uint8_t{1});
+  for (std::size_t i = 0; i < kOnes * rows * kDigitSide; ++i) {
     const std::size_t row = i / kDigitSide % rows, col = i % kDigitSide;
     data.images.bytes.data()[i] = row > 4 && row < 24 && (col == 13 || col == 14) ? 255 : 0;
   }
@@ -37,7 +37,7 @@ std::vector<std::uint8_t> redrawn_pixels(std::uint64_t seed, std::size_t threads
   Dataset data = ones();
   ThreadTeam team(threads);
   add_redrawn(data, 100, seed, team);
-  const std::span<const std::uint8_t> added = data.images.pixels().subspan(kImages * kPixels);
+  const std::span<const std::uint8_t> added = data.images.pixels().subspan(kOnes * kOnePixels);
   return {added.begin(), added.end()};
 }
 
@@ -48,11 +48,11 @@ TEST_CASE("redrawn digits stand behind the images, with labels of their own") {
   Dataset data = ones();
   ThreadTeam team(2);
   add_redrawn(data, 1000, 42, team);
-  CHECK(data.size() == kImages + 1000);
+  CHECK(data.size() == kOnes + 1000);
   CHECK(data.classes == 10);
-  CHECK(std::ranges::equal(data.images.pixels().first(kImages * kPixels), before.images.pixels()));
+  CHECK(std::ranges::equal(data.images.pixels().first(kOnes * kOnePixels), before.images.pixels()));
   std::array<std::size_t, 10> counts{};
-  for (std::size_t i = kImages; i < data.size(); ++i) ++counts.at(data.label(i));
+  for (std::size_t i = kOnes; i < data.size(); ++i) ++counts.at(data.label(i));
   for (std::size_t digit = 0; digit < 10; ++digit) {  // 500 ones from the images, 500 forms of all digits
     CHECK(counts[digit] > (digit == 1 ? 480u : 25u));
     CHECK(counts[digit] < (digit == 1 ? 620u : 80u));
@@ -64,7 +64,7 @@ TEST_CASE("a redrawn digit is drawn with pens from thin to thick, in the box of 
   ThreadTeam team(2);
   add_redrawn(data, 1000, 1, team);
   std::vector<std::size_t> inked;  // pixels
-  for (std::size_t i = kImages; i < data.size(); ++i) {
+  for (std::size_t i = kOnes; i < data.size(); ++i) {
     const std::span<const std::uint8_t> image = data.image(i);
     CHECK(*std::ranges::max_element(image) > 100);  // a thin line may lie between two pixels
     inked.push_back(static_cast<std::size_t>(std::ranges::count_if(image, [](auto p) { return p > 127; })));

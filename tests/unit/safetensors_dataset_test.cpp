@@ -12,7 +12,7 @@ using nn::test::contains;
 
 namespace {
 
-using Shape = std::vector<std::size_t>;
+using Sizes = std::vector<std::size_t>;
 
 // Two images of 2 x 3 pixels in each split, labelled 1 and 0; a test may put other tensors in their place.
 struct SmallSet {
@@ -23,7 +23,7 @@ struct SmallSet {
     set("test_labels", {2}, std::vector<std::uint8_t>{0, 1});
   }
   template <class T>
-  void set(const std::string& name, const Shape& shape, const std::vector<T>& values) {
+  void set(const std::string& name, const Sizes& shape, const std::vector<T>& values) {
     add[name] = [=](SafetensorsWriter& writer) { writer.tensor(name, shape, values); };
   }
   std::pair<Dataset, Dataset> load(const DataOptions& options = {}) const {
@@ -56,7 +56,7 @@ std::vector<int> labels(const Dataset& data) {
 TEST_CASE("a data set is read from SafeTensors") {
   SmallSet set;
   const std::vector<int> expected{0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255};
-  for (const Shape& shape : {Shape{2, 2, 3}, Shape{2, 1, 2, 3}}) {
+  for (const Sizes& shape : {Sizes{2, 2, 3}, Sizes{2, 1, 2, 3}}) {
     set.set("train_images", shape, std::vector<std::uint8_t>(expected.begin(), expected.end()));
     const auto [train, test] = set.load();
     CHECK((train.size() == 2 && train.images.rows == 2 && train.images.cols == 3));
@@ -75,7 +75,7 @@ TEST_CASE("float pixels become the bytes they were made from") {
   constexpr std::size_t count = 300;  // more than one piece of the reader: 300 x 256 > 65536
   std::vector<float> values;
   for (std::size_t i = 0; i < count * 256; ++i) values.push_back(static_cast<float>(i % 256) / 255.0f);
-  for (const Shape& shape : {Shape{count, 16, 16}, Shape{count, 1, 16, 16}}) {
+  for (const Sizes& shape : {Sizes{count, 16, 16}, Sizes{count, 1, 16, 16}}) {
     set.set("train_images", shape, values);
     set.set("train_labels", {count}, std::vector<std::int32_t>(count, 3));
     set.set("test_images", {1, 16, 16}, std::vector<std::uint8_t>(256));
@@ -123,7 +123,7 @@ TEST_CASE("labels are class numbers or one-hot") {
 
 TEST_CASE("a bad data set in SafeTensors is refused") {
   SmallSet set;
-  const auto with = [&](const std::string& name, const Shape& shape, const auto& values) {
+  const auto with = [&](const std::string& name, const Sizes& shape, const auto& values) {
     SmallSet bad;
     bad.set(name, shape, values);
     return bad.refusal();

@@ -1,4 +1,4 @@
-// The golden file is the Python package's: it is read here, and written here to the same bytes.
+// The kSmallFile file is the Python package's: it is read here, and written here to the same bytes.
 #include "nn/files/safetensors.hpp"
 
 #include <limits>
@@ -12,7 +12,7 @@ using nn::test::contains;
 
 namespace {
 
-const std::string golden = NN_SOURCE_DIR "/tests/golden/small.safetensors";
+const std::string kSmallFile = NN_SOURCE_DIR "/tests/golden/small.safetensors";
 
 std::string le64(std::uint64_t v) {
   return {reinterpret_cast<const char*>(&v), sizeof v};
@@ -32,7 +32,7 @@ TEST_CASE("a file of the Python package is read") {
   //   "labels": array([-1, 2**40, 7]), "steps": array([[2**64 - 1]], uint64),
   //   "order": array([3, 4_000_000_000], uint32), "pixels": array([0, 128, 255], uint8),
   //   "nothing": zeros((0, 5), float32)}, path, {"made by": "the Python package, é"})
-  const Safetensors file(golden);
+  const Safetensors file(kSmallFile);
   CHECK(file.metadata() == std::map<std::string, std::string>{{"made by", "the Python package, é"}});
   CHECK(file.tensors().size() == 7);
   CHECK((file.has("weights") && !file.has("made by") && !file.has("__metadata__")));
@@ -56,7 +56,7 @@ TEST_CASE("a file of the Python package is read") {
 
 TEST_CASE("a file is written as the Python package writes it") {
   const test::TemporaryFolder folder;
-  const Safetensors file(golden);
+  const Safetensors file(kSmallFile);
   SafetensorsWriter writer;
   writer.metadata("made by", "to be replaced");
   writer.metadata("made by", "the Python package, é");
@@ -68,8 +68,8 @@ TEST_CASE("a file is written as the Python package writes it") {
   writer.tensor("order", {2}, file.values<std::uint32_t>("order"));
   writer.tensor("scale", {}, std::array{0.1});
   const std::size_t bytes = writer.save(folder / "file");
-  CHECK(test::file_bytes(folder / "file") == test::file_bytes(golden));
-  CHECK(bytes == test::file_bytes(golden).size());
+  CHECK(test::file_bytes(folder / "file") == test::file_bytes(kSmallFile));
+  CHECK(bytes == test::file_bytes(kSmallFile).size());
 
   SafetensorsWriter().save(folder / "empty");
   CHECK(test::file_bytes(folder / "empty") == le64(8) + "{}      ");
@@ -84,17 +84,17 @@ TEST_CASE("a file is written as the Python package writes it") {
 }
 
 TEST_CASE("a tensor that is not as expected is refused") {
-  const Safetensors file(golden);
+  const Safetensors file(kSmallFile);
   std::vector<float> out(6);
   const std::vector<std::size_t> shape{2, 3}, transposed{3, 2}, flat{6};
   const auto said = [](auto action) { return test::error_of(action); };
-  CHECK(said([&] { file.values<float>("bias"); }) == golden + ": has no tensor \"bias\" among its 7");
+  CHECK(said([&] { file.values<float>("bias"); }) == kSmallFile + ": has no tensor \"bias\" among its 7");
   CHECK(said([&] { file.read("bias", shape, std::span(out)); }) ==
-        golden + ": has no tensor \"bias\" among its 7");
+        kSmallFile + ": has no tensor \"bias\" among its 7");
   CHECK(said([&] { file.values<float>("labels"); }) ==
-        golden + ": tensor \"labels\" has dtype I64, expected F32");
+        kSmallFile + ": tensor \"labels\" has dtype I64, expected F32");
   CHECK(said([&] { file.read("weights", transposed, std::span(out)); }) ==
-        golden + ": tensor \"weights\" has shape (2, 3), expected (3, 2)");
+        kSmallFile + ": tensor \"weights\" has shape (2, 3), expected (3, 2)");
   CHECK_THAT(said([&] { file.read("weights", flat, std::span(out)); }), contains("expected (6,)"));
   CHECK_THAT(said([&] { file.read("scale", flat, std::span(out)); }), contains("has shape (), expected"));
 }
@@ -192,8 +192,8 @@ TEST_CASE("a bad SafeTensors file is refused with what was found and expected") 
   CHECK_THAT(two("[8, 16]", "[0, 8]", 20), contains("20 bytes of data, expected 16"));
   CHECK_THAT(refusal(file_of("{}", 1)), contains("1 bytes of data, expected 0"));
 
-  // The golden file, cut anywhere
-  const std::string whole = test::file_bytes(golden);
+  // The kSmallFile file, cut anywhere
+  const std::string whole = test::file_bytes(kSmallFile);
   for (std::size_t length = 0; length < whole.size(); ++length) refusal(whole.substr(0, length));
 }
 

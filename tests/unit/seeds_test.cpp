@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "mnist.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/data/augment.hpp"
 #include "nn/data/dataset.hpp"
@@ -22,10 +23,6 @@ namespace {
 
 using Numbers = std::vector<std::uint32_t>;
 using Quarters = std::array<int, 4>;  // left above, right above, left below, right below
-
-Dataset mnist_test_images() {
-  return load_idx_dataset(NN_SOURCE_DIR "/data", "t10k");
-}
 
 Numbers first(const Numbers& numbers, std::ptrdiff_t count) {
   return {numbers.begin(), numbers.begin() + count};
@@ -61,12 +58,12 @@ TEST_CASE("a seed's shuffles, after the weights are drawn and from epoch to epoc
 }
 
 TEST_CASE("a seed's images held out for validation") {
-  const Split split = stratified_split(mnist_test_images(), 1000, 42);
+  const Split split = stratified_split(test::mnist_images(), 1000, 42);
   CHECK(first(split.validation, 8) == Numbers{4, 14, 17, 37, 66, 83, 87, 88});
 }
 
 TEST_CASE("a seed's folds of a cross-validation") {
-  const Split split = stratified_fold(mnist_test_images(), {2, 5}, 42);
+  const Split split = stratified_fold(test::mnist_images(), {2, 5}, 42);
   CHECK(first(split.validation, 8) == Numbers{10, 15, 18, 21, 25, 32, 34, 38});
 }
 
@@ -75,7 +72,7 @@ TEST_CASE("a seed's outliers") {
                                        {9083, 1669, 6993, 9357},    {6996, 9991, 10588, 9674},
                                        {6504, 13164, 11012, 11546}, {8114, 13206, 12033, 14293},
                                        {5969, 5111, 2830, 7517},    {6027, 7127, 9287, 5976}};
-  Dataset data = mnist_test_images();
+  Dataset data = test::load_mnist_images();
   const std::size_t digits = data.size();
   ThreadTeam team(1);
   add_outliers(data, expected.size(), 42, team);
@@ -87,7 +84,7 @@ TEST_CASE("a seed's augmented images") {
                                        {3593, 10120, 17753, 7938},
                                        {355, 4080, 6599, 227},
                                        {15795, 9561, 9924, 6416}};
-  const Dataset data = mnist_test_images();
+  const Dataset data = test::load_mnist_images();
   const Augmenter augmenter(parse_augment("shift=2,rotate=12,scale=0.12,shear=0.1,elastic=4:30"), kDigitSide,
                             kDigitSide, 42);
   for (std::size_t i = 0; i < expected.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "mnist.hpp"
 #include "nn/core/rng.hpp"
 #include "nn/data/batches.hpp"
 #include "nn/network.hpp"
@@ -15,33 +16,28 @@ using namespace nn;
 
 namespace {
 
-const Dataset& images() {
-  static const Dataset data = load_idx_dataset(NN_SOURCE_DIR "/data", "t10k");
-  return data;
-}
-
-const std::vector<std::string> kNetworks{
+const std::vector<std::string> kShardedNetworks{
     "dense 64, relu, dropout 0.3, dense 10",
     "conv 8 3x3, relu, max-pool 2, dense 10",
     "conv 8 3x3, max-pool 2, batch-norm, relu, residual(conv 8 3x3, batch-norm, relu), batch-norm, dense 10",
     "patches 4 16, position sinusoidal, attention 2, layer-norm, mean, dense 10",
 };
 
-// The network after two epochs of 500 images in batches of 30, the last of which has 20.
-struct Run {
+// The network after two epochs of 200 images in batches of 30, the last of which has 20.
+struct ShardedRun {
   Network network;
   std::vector<double> losses{};
 };
-Run trained(const std::string& layers, std::size_t shards, std::size_t threads, bool fusions = true) {
+ShardedRun trained(const std::string& layers, std::size_t shards, std::size_t threads, bool fusions = true) {
   SimpleRng rng(42);
-  Run run{parse_network(layers, {28, 28, 1}, "test").build(rng)};
+  ShardedRun run{parse_network(layers, {28, 28, 1}, "test").build(rng)};
   run.network.use_fusions(fusions);
   ThreadTeam team(threads);
   const TrainingOptions options{.epochs = 2, .batch_size = 30, .shards = shards};
-  std::vector<std::uint32_t> order = all_images(images());
-  order.resize(500);
+  std::vector<std::uint32_t> order = all_images(test::mnist_images());
+  order.resize(200);
   TrainingState state(rng, order, options.optimizer);
-  train(run.network, {images()}, options, state, team);
+  train(run.network, {test::mnist_images()}, options, state, team);
   for (const EpochReport& report : state.log) run.losses.push_back(report.loss);
   return run;
 }
@@ -57,7 +53,7 @@ bool same_bits(const Network& a, const Network& b) {
 }  // namespace
 
 TEST_CASE("shards have the losses of a whole batch") {
-  for (const std::string& layers : kNetworks) {
+  for (const std::string& layers : kShardedNetworks) {
     for (const bool fusions : {true, false}) {
       INFO(layers << (fusions ? ", fused" : ", layer by layer"));
       const std::vector<double> whole = trained(layers, 0, 2, fusions).losses;
@@ -71,11 +67,11 @@ TEST_CASE("shards have the losses of a whole batch") {
 }
 
 TEST_CASE("the number of threads does not change a bit of a network trained in shards") {
-  for (const std::string& layers : kNetworks) {
+  for (const std::string& layers : kShardedNetworks) {
     INFO(layers);
-    const Run one = trained(layers, 8, 1);
+    const ShardedRun one = trained(layers, 8, 1);
     for (const std::size_t threads : {2u, 3u, 16u}) {
-      const Run more = trained(layers, 8, threads);
+      const ShardedRun more = trained(layers, 8, threads);
       CHECK(more.losses == one.losses);
       CHECK(same_bits(more.network, one.network));
     }

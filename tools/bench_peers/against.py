@@ -31,7 +31,7 @@ class Change:
     ratio: float  # median over the rounds of now / before
     low: float  # of its 95 % interval
     high: float
-    verdict: str  # "faster", "slower" or "no difference"
+    result: str  # "faster", "slower" or "no difference"
     seconds: list[tuple[float, float]]  # by round, before and now: the median epoch
 
 
@@ -74,16 +74,16 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def compare(program: str, seconds: Sequence[tuple[float, float]]) -> Change:
-    """The verdict on a program, by RULE; `seconds` are those of each round, before and now."""
+    """What changed for a program, by RULE; `seconds` are those of each round, before and now."""
     ratios = [now / before for before, now in seconds]
     ratio, (low, high) = statistics.median(ratios), interval(ratios)
-    verdict = "no difference"
+    result = "no difference"
     if low > 1 and ratio >= 1 + MIN_CHANGE:
-        verdict = "slower"
+        result = "slower"
     if high < 1 and ratio <= 1 - MIN_CHANGE:
-        verdict = "faster"
+        result = "faster"
     before, now = (statistics.median(column) for column in zip(*seconds, strict=True))
-    return Change(program, before, now, ratio, low, high, verdict, list(seconds))
+    return Change(program, before, now, ratio, low, high, result, list(seconds))
 
 
 def table(commit: str, changes: Sequence[Change]) -> str:
@@ -92,7 +92,7 @@ def table(commit: str, changes: Sequence[Change]) -> str:
         (
             c.program + (", the whole run" if c.program == "mlp_simple" else ""),
             *(tables.significant(c.before), tables.significant(c.now)),
-            *(f"{c.ratio:.3f}", f"{c.low:.3f} to {c.high:.3f}", c.verdict),
+            *(f"{c.ratio:.3f}", f"{c.low:.3f} to {c.high:.3f}", c.result),
         )
         for c in changes
     ]
@@ -101,7 +101,7 @@ def table(commit: str, changes: Sequence[Change]) -> str:
 
 def check_none_slower(commit: str, changes: Sequence[Change]) -> None:
     """Raises InputError if one is."""
-    slower = [c for c in changes if c.verdict == "slower"]
+    slower = [c for c in changes if c.result == "slower"]
     if slower:
         found = ", ".join(f"{c.program} takes {c.ratio:.3f} times the seconds of {commit[:7]}" for c in slower)
         raise InputError("--against", found, "no more")

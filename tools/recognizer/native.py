@@ -37,7 +37,7 @@ LIBRARY = ROOT / os.environ.get("NN_BUILD_DIR", "build") / "libnn_recognizer.so"
 ERROR_SIZE = 512
 
 
-class Verdict(IntEnum):
+class Status(IntEnum):
     """Why there is no prediction, as the library numbers it; RECOGNIZED if there is one."""
 
     RECOGNIZED = 0
@@ -58,8 +58,8 @@ class RecognizerError(ModelError):
 
 class _Recognition(ctypes.Structure):
     _fields_ = [
-        ("verdict", c_int),
-        ("verdict_text", c_char_p),
+        ("status", c_int),
+        ("status_text", c_char_p),
         ("label", c_int),
         ("name", c_char_p),
         ("probabilities", POINTER(c_float)),
@@ -167,8 +167,8 @@ class Recognizer:
             return Recognition(
                 class_names=self.class_names,
                 network=self.network,
-                verdict=found.verdict,
-                prediction=_text(found.verdict_text if found.label < 0 else found.name),
+                status=found.status,
+                prediction=_text(found.status_text if found.label < 0 else found.name),
                 label=found.label if found.label >= 0 else None,
                 probabilities=_array(found.probabilities, found.classes) if asked else None,
                 picture=_array(found.pixels, found.rows, found.cols),
@@ -207,16 +207,16 @@ def load_recognizer(path: Path) -> Recognizer:
     return recognizer
 
 
-def prepare_picture(grey: np.ndarray, preparation: Preparation, size: tuple[int, int]) -> tuple[np.ndarray, Verdict]:
+def prepare_picture(grey: np.ndarray, preparation: Preparation, size: tuple[int, int]) -> tuple[np.ndarray, Status]:
     """A picture, uint8 (height, width), as models of this preparation are shown it: uint8 of `size`, rows and
     columns, 0 paper to 255 ink, and whether they would be asked. Raises RecognizerError."""
     pixels, prepared = np.ascontiguousarray(grey, np.uint8), np.empty(size, np.uint8)
     error = ctypes.create_string_buffer(ERROR_SIZE)
     pictures = pixels.ctypes.data, *pixels.shape, prepared.ctypes.data, *size
-    verdict = _library().nn_prepare_picture(preparation.json.encode(), *pictures, error, ERROR_SIZE)
-    if verdict < 0:
+    status = _library().nn_prepare_picture(preparation.json.encode(), *pictures, error, ERROR_SIZE)
+    if status < 0:
         raise RecognizerError(_text(error.value))
-    return prepared, Verdict(verdict)
+    return prepared, Status(status)
 
 
 @cache

@@ -20,7 +20,7 @@ class Recognition:
 
     class_names: list[str]  # of the K that can be recognised
     network: str  # in words
-    verdict: int  # native.Verdict
+    status: int  # native.Status
     prediction: str  # the class's name, or why there is none
     label: int | None  # the class; None if there is none
     probabilities: np.ndarray | None  # (K), float32; without that of outliers; None if the network is not asked

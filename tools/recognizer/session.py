@@ -6,7 +6,7 @@ from pathlib import Path
 from common.errors import InputError, ModelError
 from common.pictures import read_grey
 from drawing.strokes import PEN, Content, Drawing
-from recognizer.native import Recognizer, Verdict, load_recognizer
+from recognizer.native import Recognizer, Status, load_recognizer
 from recognizer.recognition import Recognition
 from recognizer.samples import read_drawing, save_sample
 
@@ -64,7 +64,7 @@ class Session:
         """Keeps the drawing as a sample of a class of the first model: its path. Raises InputError."""
         model = self.models[self.asked[0]]
         found = recognise(model, self.drawing.content)
-        if found.verdict == Verdict.NOTHING_DRAWN:
+        if found.status == Status.NOTHING_DRAWN:
             raise InputError("sample", found.prediction, "a drawing")
         return save_sample(folder, model.class_names[label], found.picture, self.drawing.strokes)
 

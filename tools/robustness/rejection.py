@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recognizer.native import Verdict
+from recognizer.native import Status
 from recognizer.recognition import Recognition
 
 
 def likeliest(found: Recognition) -> tuple[int, float]:
     """The likeliest digit and its probability, sure or not; -1 for both where the network is not asked or finds
     an outlier."""
-    if found.verdict not in (Verdict.RECOGNIZED, Verdict.NOT_SURE):
+    if found.status not in (Status.RECOGNIZED, Status.NOT_SURE):
         return -1, -1.0
     label = int(found.probabilities.argmax())
     return label, float(found.probabilities[label])

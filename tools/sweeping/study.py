@@ -176,10 +176,8 @@ def work(
         try:
             while not stop.is_set() and count(study, *FINISHED) < trials:
                 fail_gone(study, unstarted)
-                if count(study, *CLAIMED) < trials or count(study, TrialState.WAITING):
-                    _run_one(study, trials, taking, lambda trial: objective(trial, check), tell)
-                else:  # the last ones run; one may yet fail, here or on another machine
-                    stop.wait(0.5)
+                if not _run_one(study, trials, taking, lambda trial: objective(trial, check), tell):
+                    stop.wait(0.5)  # the last ones run; one may yet fail, here or on another machine
         except Stopped:
             pass
         except BaseException as error:
@@ -206,10 +204,10 @@ def _run_one(
     taking: threading.Lock,
     objective: Callable[[optuna.Trial], float],
     tell: Callable[[FrozenTrial], None],
-) -> None:
-    """One trial. If it ends in an error, its parameters wait to be tried again.
+) -> bool:
+    """One trial; False if all have been taken. If it ends in an error, its parameters wait to be tried again.
 
-    `taking` is held until it is taken: SQLite would give a waiting trial to two threads.
+    `taking` is held until it is taken: two threads could take the last one, or, from SQLite, the same one.
     """
     number, is_gone = -1, False
 
@@ -230,20 +228,22 @@ def _run_one(
 
     taking.acquire()
     try:
+        if count(study, *CLAIMED) >= trials and not count(study, TrialState.WAITING):
+            taking.release()
+            return False
         study.optimize(run, n_trials=1, catch=(Surplus,))
     except Exception:
         if number < 0:
             taking.release()
         if is_gone:  # this process slept, and another one has taken the trial over
-            return
+            return True
         if number >= 0:
             trial = study.get_trials(deepcopy=False)[number]
-            if (
-                trial.state in FINISHED
-            ):  # of two that took a waiting trial, which SQLite lets two processes do, the slower
-                return
+            if trial.state in FINISHED:  # of two processes that took a waiting trial from SQLite, the slower
+                return True
             try_again(study, trial)
         raise
     trial = study.get_trials(deepcopy=False)[number]
     if trial.state in FINISHED:
         tell(trial)
+    return True

@@ -33,7 +33,6 @@ class FlushSubnormals {
   static void set_control(unsigned value) {
     _mm_setcsr(value);
   }
-  unsigned before_;
 #elif defined(__aarch64__)
   static constexpr std::uint64_t kFlush = 1u << 24;  // FPCR.FZ: results and operands
   static std::uint64_t control() {
@@ -44,15 +43,14 @@ class FlushSubnormals {
   static void set_control(std::uint64_t value) {
     asm volatile("msr fpcr, %0" : : "r"(value));
   }
-  std::uint64_t before_;
 #else
   static constexpr unsigned kFlush = 0;
   static unsigned control() {
     return 0;
   }
   static void set_control(unsigned) {}
-  unsigned before_;
 #endif
+  const decltype(control()) before_;
 };
 
 }  // namespace nn

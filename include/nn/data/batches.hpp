@@ -35,7 +35,7 @@ class Batches {
         augmenter_(augmenter),
         pixels_(batch_size_ * data.image_size()),
         labels_(batch_size_),
-        ahead_(data, order) {
+        ahead_(data, order, batch_size_) {
     assert(batch_size >= 1);
   }
 

@@ -15,7 +15,7 @@ namespace nn {
 inline constexpr std::size_t kDeepestJson = 64;
 
 // No JSON here has more of them: text of two bytes a value can take a hundred bytes of memory.
-inline constexpr std::size_t kMostJsonValues = 1'000'000;
+inline constexpr std::size_t kMaxJsonValues = 1'000'000;
 
 // The JSON value that is the whole text, read in linear time. "Discarded" if it is no JSON, if a number in it
 // is too large for a double, if it is nested too deeply, has too many values or has a key twice in an object;

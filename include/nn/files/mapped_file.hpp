@@ -35,11 +35,11 @@ inline std::optional<Bytes> map_file(const InputFile& file) {
 // Starts reading this part of a mapped file from the disk, without waiting for it.
 inline void read_ahead(std::span<const std::uint8_t> part) {
   static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  constexpr std::size_t kMost = 128 << 10;  // bytes; Linux may cut a larger request short
+  constexpr std::size_t kMaxRequest = 128 << 10;  // bytes; Linux may cut a larger request short
   auto* const bytes = const_cast<std::uint8_t*>(part.data());
   const std::size_t before = reinterpret_cast<std::uintptr_t>(bytes) % page;
-  for (std::size_t begin = 0, size = before + part.size(); begin < size; begin += kMost) {
-    ::madvise(bytes - before + begin, std::min(kMost, size - begin), MADV_WILLNEED);
+  for (std::size_t begin = 0, size = before + part.size(); begin < size; begin += kMaxRequest) {
+    ::madvise(bytes - before + begin, std::min(kMaxRequest, size - begin), MADV_WILLNEED);
   }
 }
 

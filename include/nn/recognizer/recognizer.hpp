@@ -30,7 +30,7 @@ inline constexpr double kMinConfidence = 0.4;
 
 struct Recognition {
   RejectReason reject = RejectReason::none;  // why there is no answer; none if there is one
-  const char* verdict = "";                  // "digit", of other things "recognised", or to_text(reject)
+  const char* status = "";                   // "digit", of other things "recognised", or to_text(reject)
   std::optional<std::size_t> label{};        // the answer
   std::vector<float> probabilities{};        // (known classes); empty if the network was not asked
 };

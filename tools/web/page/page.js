@@ -1,7 +1,7 @@
 // The page: a canvas, a card for each model, and what explains their answers.
 
 import { Drawing, PEN, SIDE } from "./drawing.js";
-import { compile, Recognizer, Verdict } from "./recognizer.js";
+import { compile, Recognizer, Status } from "./recognizer.js";
 
 const MAX_FILE = 2 ** 28; // bytes of a model or a picture
 const KEY_STEP = { coarse: 10, fine: 2 }; // units that an arrow key moves the pen
@@ -157,7 +157,7 @@ function update() {
 }
 
 function showAnswer({ card, recognition, recognizer, error }) {
-  const isSure = recognition?.verdict === Verdict.RECOGNIZED;
+  const isSure = recognition?.status === Status.RECOGNIZED;
   const isAsked = Boolean(recognition?.probabilities);
   const text = error ? "no answer" : isSure ? recognizer.classNames[recognition.label] : recognition.text;
   card.answer.textContent = text;
@@ -174,8 +174,8 @@ function showAnswer({ card, recognition, recognizer, error }) {
 function say() {
   const texts = shownModels().map(({ name, recognition, recognizer, error }) => {
     if (!recognition) return error ? `${name}: ${error}` : "";
-    const { verdict, text, label, probabilities } = recognition;
-    if (verdict !== Verdict.RECOGNIZED) return `${name}: ${text}`;
+    const { status, text, label, probabilities } = recognition;
+    if (status !== Status.RECOGNIZED) return `${name}: ${text}`;
     return `${name}: ${recognizer.classNames[label]}, ${(100 * probabilities[label]).toFixed(0)} percent`;
   });
   $("said").textContent = texts.join(". ");

@@ -1,7 +1,7 @@
 // nn/recognizer.h in a browser. Every model has an instance of the WebAssembly module, with a memory of its
 // own: what goes wrong with one, memory that runs out or a broken file, leaves the others alone.
 
-export const Verdict = {
+export const Status = {
   RECOGNIZED: 0, NOTHING_DRAWN: 1, TOO_SMALL: 2, NOT_ONE_DIGIT: 3, NOT_SURE: 4, LINES_ACROSS: 5, NOT_ONE_DRAWING: 6,
 };
 
@@ -112,9 +112,9 @@ export class Recognizer {
       const [name, ...inputs] = prepare(scope);
       const result = scope.reserve(RESULT_SIZE);
       this.#check(this.#exports[name](this.#handle, ...inputs, result));
-      const [verdict, text, label, , probabilities, classes, pixels, rows, cols] = this.#fields(result);
+      const [status, text, label, , probabilities, classes, pixels, rows, cols] = this.#fields(result);
       return {
-        verdict,
+        status,
         text: this.#text(text),
         label,
         probabilities: probabilities === 0 ? null : this.#floats(probabilities, classes),
