@@ -46,8 +46,8 @@ struct RunOptions::Settled {
 
 namespace {
 
-constexpr std::size_t kShards = 8;          // of a run with mpirun, unless they are given
-constexpr double kAdamRate = 0.001;         // the learning rate of adam and adamw, unless it is given
+constexpr std::size_t kShards = 8;       // of a run with mpirun, unless they are given
+constexpr double kAdamRate = 0.001;      // the learning rate of adam and adamw, unless it is given
 constexpr std::size_t kMinSteps = 2000;  // of a run on pictures of one's own, which are few
 
 // Whether this process speaks and writes for all: rank 0.

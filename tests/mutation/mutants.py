@@ -4,7 +4,8 @@ Run:  tools/soak.sh mutants [FAULTS]
 
 All faults are compiled at once: `a + b` becomes `(nn_mutant == 7 ? a - b : a + b)`, and the environment variable
 NN_MUTANT says which one holds, so that a single build serves them all. A fault is caught if a unit test fails or does
-not end; those that get away meet the tests of the programs, too. Status 1 if more than one in twenty get away.
+not end; those that get away meet the sanitizers and then the tests of the programs. Status 1 if more than one in twenty
+get away from all.
 """
 
 import argparse
@@ -30,7 +31,8 @@ AREAS = {  # as many faults of each
     "training": ["include/nn/training/*.hpp", *(f"src/nn/{name}.cpp" for name in ("train", "optimizer", "checkpoint"))],
 }
 PROGRAM_TESTS = (
-    "test_programs test_parity test_resume test_run_files test_bad_data test_safetensors_models test_options"
+    "test_programs test_parity test_training test_resume test_run_files test_bad_data test_safetensors_models "
+    "test_options"
 )
 
 OPERAND = r"[A-Za-z_][\w.]*(?:::\w+|->\w+)*(?:\([\w., ]*\)|\[[\w., ]*\])*|\d[\w.]*"
@@ -136,13 +138,23 @@ def write_copy(folder: Path, faults: list[Fault]) -> None:
         (folder / "data").symlink_to(ROOT / "data")
 
 
-def build(folder: Path) -> str:
+RELEASE = ["-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG"]
+SANITIZED = [
+    "-DCMAKE_BUILD_TYPE=Debug",
+    "-DCMAKE_CXX_FLAGS_DEBUG=-O0",
+    "-DCMAKE_CXX_COMPILER=clang++",
+    "-DNN_SANITIZE=ON",
+]
+
+
+def build(folder: Path, name: str, options: list[str]) -> str:
     """What the compiler says; empty if all is well."""
-    flags = f"-include {folder / 'mutant.hpp'} -O1 -w"
-    configure = ["cmake", "-S", folder, "-B", folder / "build", "-DCMAKE_BUILD_TYPE=Release", "-DNN_BUILD_TESTS=ON"]
-    configure += ["-DNN_UNITY_BUILD=OFF", f"-DCMAKE_CXX_FLAGS={flags}", "-DCMAKE_CXX_FLAGS_RELEASE=-DNDEBUG"]
-    subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
-    command = ["cmake", "--build", folder / "build", "--parallel", str(os.cpu_count()), "--", "-k"]
+    configure = ["cmake", "-S", folder, "-B", folder / name, "-DNN_BUILD_TESTS=ON", *options]
+    subprocess.run(
+        [*configure, f"-DCMAKE_CXX_FLAGS=-include {folder / 'mutant.hpp'} -w"], check=True, stdout=subprocess.DEVNULL
+    )
+    target = [] if options == RELEASE else ["--target", "unit_tests"]
+    command = ["cmake", "--build", folder / name, *target, "--parallel", str(os.cpu_count()), "--", "-k"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.stdout if done.returncode else ""
 
@@ -160,7 +172,7 @@ def compiled(folder: Path, wanted: int, seed: int) -> list[Fault]:
                     chosen.append(fault)
         chosen = chosen[:wanted]
         write_copy(folder, chosen)
-        errors = build(folder)
+        errors = build(folder, "build", RELEASE)
         if not errors:
             return chosen
         refused = set()  # the fault on the line of an error, or the last one before it
@@ -172,9 +184,9 @@ def compiled(folder: Path, wanted: int, seed: int) -> list[Fault]:
         chosen = [fault for fault in chosen if fault not in refused]
 
 
-def unit_test(folder: Path, number: int) -> str:
+def unit_test(build_folder: Path, number: int) -> str:
     """The first unit test that fails with a fault; empty if none does."""
-    command = ["ctest", "--test-dir", folder / "build", "--stop-on-failure", "--timeout", "120"]
+    command = ["ctest", "--test-dir", build_folder, "--stop-on-failure", "--timeout", "120"]
     command += ["--parallel", str(os.cpu_count())]
     environment = {**os.environ, "NN_MUTANT": str(number)}
     done = subprocess.run(
@@ -207,12 +219,17 @@ def main() -> int:
     folder = options.folder.resolve()
     shutil.rmtree(folder / "tests", ignore_errors=True)  # none that is gone
     faults = compiled(folder, options.faults, options.seed)
-    if failed := unit_test(folder, 0) or program_test(folder, 0):
+    if failed := unit_test(folder / "build", 0) or program_test(folder, 0):
         sys.exit(f"mutants: without any fault, {failed} fails")
+    if errors := build(folder, "build-sanitize", SANITIZED):
+        sys.exit(f"mutants: the copy does not compile with sanitizers:\n{errors[-3000:]}")
     print("| fault | at | caught by |\n|---|---|---|", flush=True)
     missed = 0
     for number, fault in enumerate(faults, 1):
-        caught = unit_test(folder, number) or program_test(folder, number)
+        caught = unit_test(folder / "build", number)
+        if not caught and (failed := unit_test(folder / "build-sanitize", number)):
+            caught = f"{failed}, with sanitizers"
+        caught = caught or program_test(folder, number)
         missed += not caught
         print(
             f"| {fault.what.replace('|', chr(92) + '|')} | {fault.path}:{fault.line} | {caught or '**nothing**'} |",

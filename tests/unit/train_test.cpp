@@ -138,6 +138,20 @@ TEST_CASE("a last step after which everything is NaN is noticed, too") {
   CHECK(state.log.empty());
 }
 
+TEST_CASE("the log has the learning rate of an epoch's last step") {
+  TrainingOptions options{.epochs = 2, .batch_size = 25, .learning_rate = 0.1};
+  options.schedule.warmup_epochs = 2;  // 8 steps
+  std::vector<std::uint32_t> order = all_images(test::mnist_images());
+  order.resize(100);
+  SimpleRng rng(1);
+  Network network = network_of("dense 10", rng);
+  TrainingState state(rng, order, options.optimizer);
+  ThreadTeam team(1);
+  REQUIRE(train(network, {test::mnist_images()}, options, state, team) == Outcome::finished);
+  CHECK(state.log[0].learning_rate == Approx(0.1 * 3 / 8));
+  CHECK(state.log[1].learning_rate == Approx(0.1 * 7 / 8));
+}
+
 TEST_CASE("early stopping keeps the best epoch's weights") {
   const Split split = stratified_split(test::mnist_images(), 9500, 1);
   TrainingOptions options{.epochs = 200, .batch_size = 16, .learning_rate = 0.5};
