@@ -30,12 +30,12 @@ test_build() {
   ctest --test-dir "$dir" --no-tests=error --output-on-failure --parallel "$jobs"
 }
 
-# A file's tests in one process, as many at a time as there are cores: they share what they trained.
+# A file's tests in one process, one process more than there are cores, as some tests do nothing but wait.
 # Without the user's display, so that the windows open on a virtual one that the tests start.
 test_python() {
   python_environment "${requirement_lists[@]}"
   env --unset=DISPLAY NN_BUILD_DIR="$root/build" .venv/bin/python -m pytest tests/python \
-    --numprocesses "$jobs" --dist loadfile -rs | tee "$python_output"  # -rs: tests that were skipped, and why
+    --numprocesses $((jobs + 1)) --dist loadfile -rs | tee "$python_output"  # -rs: tests that were skipped, and why
 }
 
 # step NAME COMMAND...: in a subshell, so that a `die` ends the step and not the run.

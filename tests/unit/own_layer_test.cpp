@@ -76,8 +76,8 @@ TEST_CASE("a layer of one's own is gradient-checked as ours are") {
 TEST_CASE("a layer of one's own is trained, saved, resumed and evaluated as ours are") {
   const WithScale with_scale;
   const test::TemporaryFolder folder;
-  const Dataset data = load_idx_dataset(NN_SOURCE_DIR "/data", "t10k");
-  const Split split = stratified_split(data, 7000, 1);
+  const Dataset data = load_idx_dataset(NN_SOURCE_DIR "/data", "t10k", {.test_limit = 3500});
+  const Split split = stratified_split(data, 500, 1);
   const TrainingOptions options{
       .epochs = 2, .batch_size = 32, .learning_rate = 0.02, .optimizer = {.kind = OptimizerKind::momentum}};
   ThreadTeam team(2);
