@@ -69,6 +69,7 @@ def test_bad_mnist_options(program: str, args: list[str], said: str, tmp_path: P
         ),
         (["--schedule", "x"], "--schedule: found 'x', expected one of constant, step"),
         (["--momentum", "1"], "--momentum: found '1', expected a number from 0 to 0.9999"),
+        (["--shards", "9", "--batch-size", "8"], "--shards: found 9, expected at most --batch-size, 8"),
         (["--validation", "-1"], "--validation: found '-1', expected a number from 0"),
         (["--validation", "1.5"], "--validation: found '1.5', expected a share below 1 or a whole number"),
         (["train"], "train: unexpected word, expected an option (--help lists them), or first of all one of predict,"),

@@ -150,6 +150,8 @@ TEST_CASE("a wrong text is refused with the place and what was expected") {
   CHECK(refusal("residual(dense 784, dense 10") == "--layers: found the end at character 29, expected ')'");
   CHECK(refusal("dense 10)") == "--layers: found ')' at character 9, expected a comma, or the end");
   CHECK(refusal("repeat 300 (dense 5)").find("a whole number from 1 to 256") != std::string::npos);
+  CHECK(refusal("repeat 200 (residual(relu)), dense 2").find("found more than 256 layers") !=
+        std::string::npos);
   CHECK(refusal("repeat 100 (repeat 100 (relu)), dense 2").find("expected at most 256 layers") !=
         std::string::npos);
   std::string deep = "dense 2";

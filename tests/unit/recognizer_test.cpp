@@ -176,6 +176,16 @@ TEST_CASE("what is no digit is refused, and pictures are prepared") {
   REQUIRE(nn_recognizer_picture(r.get(), picture.data(), 100, 80, &found) == 0);
   CHECK(found.status == NN_RECOGNIZED);
   CHECK(std::count_if(found.pixels, found.pixels + 784, [](std::uint8_t p) { return p > 0; }) > 20);
+
+  std::vector<std::uint8_t> ruled(300 * 400, 230);  // paper that is bent
+  for (std::size_t col = 0; col < 400; ++col) {
+    const double shift = 18 * std::sin(6.0 * static_cast<double>(col) / 399);
+    for (double row = 20.5; row < 280; row += 40)
+      ruled[static_cast<std::size_t>(row + shift) * 400 + col] = 128;
+  }
+  REQUIRE(nn_recognizer_picture(r.get(), ruled.data(), 300, 400, &found) == 0);
+  CHECK(found.status == NN_LINES_ACROSS);
+  CHECK(std::string(found.status_text) == "lines across the paper");
 }
 
 TEST_CASE("class names come from the model, and non-digits are none of the classes") {

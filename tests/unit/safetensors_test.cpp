@@ -93,6 +93,8 @@ TEST_CASE("a tensor that is not as expected is refused") {
         kSmallFile + ": has no tensor \"bias\" among its 7");
   CHECK(said([&] { file.values<float>("labels"); }) ==
         kSmallFile + ": tensor \"labels\" has dtype I64, expected F32");
+  CHECK(said([&] { file.read_floats("labels", flat, std::span(out)); }) ==
+        kSmallFile + ": tensor \"labels\" has dtype I64, expected F32 or F16");
   CHECK(said([&] { file.read("weights", transposed, std::span(out)); }) ==
         kSmallFile + ": tensor \"weights\" has shape (2, 3), expected (3, 2)");
   CHECK_THAT(said([&] { file.read("weights", flat, std::span(out)); }), contains("expected (6,)"));

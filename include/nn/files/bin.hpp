@@ -53,7 +53,6 @@ class BinWriter {
 class BinReader {
  public:
   // Throws Error if the file cannot be read.
-  explicit BinReader(const std::string& path) : file_(path) {}
   explicit BinReader(InputFile file) : file_(std::move(file)) {}
 
   std::size_t file_size() const { return file_.size(); }

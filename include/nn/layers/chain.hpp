@@ -23,7 +23,6 @@ class Chain {
 
   std::vector<std::unique_ptr<Layer>>& layers() { return layers_; }
   const std::vector<std::unique_ptr<Layer>>& layers() const { return layers_; }
-  const std::vector<Shape>& shapes() const { return shapes_; }  // the input's, then what each layer makes
   const Shape& output() const { return shapes_.back(); }
 
   // Here and in the layers' own chains. Chains begin with fusions.
