@@ -42,7 +42,6 @@ class PooledDense {
   void step_row(PooledMap& x, std::size_t row, std::span<const float> dlogits, std::span<const float> db,
                 float rate, std::span<float> w);
 
-
  private:
   float* partial(std::size_t row) { return &partial_[row * partial_size()]; }
   std::size_t partial_size() const { return (1 + capacity_) * classes_; }
