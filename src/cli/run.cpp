@@ -214,7 +214,7 @@ Network make_network(const RunOptions& o, const std::string& layers, const RunDa
 }
 
 int show(const Network& network) {
-  std::fputs(network.table().c_str(), stdout);
+  if (is_first()) std::fputs(network.table().c_str(), stdout);
   return kDone;
 }
 

@@ -51,6 +51,8 @@ struct RunOptions {
   std::string config{}, save_config{};
   bool quiet = false;
 
+  bool trains() const { return !show_network && save_config != "-"; }  // or only prints what it would do
+
   struct Settled;  // what follows from it, once all of it is known
   std::shared_ptr<const Settled> settled{};
 };

@@ -166,7 +166,7 @@ void settle_files(const Options& app, RunOptions& o, bool is_default_output) {
   if (!is_default_output && !app.is_given("--log")) {
     o.log = (std::filesystem::path("logs") / std::filesystem::path(o.output).stem()).string() + ".txt";
   }
-  if (!is_first()) o.log = o.log_json = o.checkpoint_dir = o.save_config = "";
+  if (!is_first()) o.log = o.log_json = o.checkpoint_dir = "";
 }
 
 // Once the command line is parsed: what --config, --preset and --resume add to it, and that all of it goes
@@ -186,8 +186,7 @@ void settle(Options& app, RunOptions& o) {
   settled->chosen = chosen_settings(app);
   settle_files(app, o, settled->is_default_output);
   o.settled = settled;
-  const bool trains = !o.show_network && o.save_config != "-";
-  if (!is_first() || !trains) {
+  if (!is_first() || !o.trains()) {
     o.quiet = true;
     return;
   }
@@ -295,10 +294,9 @@ int run(Options& app, RunOptions& options, int argc, char** argv, const std::fun
   add_augment_command(app);
   return app.run(argc, argv, [&] {
     settle(app, options);
-    const bool trains = !options.show_network && options.save_config != "-";
-    if (trains) ignore_closed_pipes();
+    if (options.trains()) ignore_closed_pipes();
     if (options.save_config != "-") return body();
-    std::printf("%s\n", json_text(options.settled->settings, 2).c_str());
+    if (is_first()) std::printf("%s\n", json_text(options.settled->settings, 2).c_str());
     return kDone;
   });
 }

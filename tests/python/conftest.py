@@ -19,6 +19,10 @@ from support import BUILD, DATA, MNIST_PROGRAMS, ROOT, small_mnist
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Fills a folder, unless another process has done so, and returns it.
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
 class Run(NamedTuple):
     """What a program wrote."""
 
@@ -35,7 +39,7 @@ def build() -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     """A folder that the first of the processes that run the tests fills, while the others wait."""
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -56,7 +60,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 
 @pytest.fixture(scope="session")
-def runs(build: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> dict[str, Run]:
+def runs(build: Path, made_once: MadeOnce) -> dict[str, Run]:
     """One epoch of each MNIST program."""
 
     def train(folder: Path) -> None:
@@ -69,7 +73,7 @@ def runs(build: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) 
 
 
 @pytest.fixture(scope="session")
-def drawing_model(build: Path, made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+def drawing_model(build: Path, made_once: MadeOnce) -> Path:
     """The model for drawn digits, trained by the command of the README, in fewer epochs."""
     readme = (ROOT / "README.md").read_text()
     options = re.search(r"run.sh mnist_cnn (.*) --output drawing.safetensors", readme.replace("\\\n", ""))

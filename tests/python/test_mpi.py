@@ -91,6 +91,13 @@ def test_one_line_for_all_when_they_cannot_begin(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
+@pytest.mark.parametrize("option", [["--save-config", "-"], ["--show-network"]])
+def test_what_only_prints_does_so_once(option: list[str], tmp_path: Path) -> None:
+    options = [*option, "--shards", 8, "--threads", 1]
+    alone = run_program("mnist_cnn", "--data-dir", DATA, "--output", "a.safetensors", *options, cwd=tmp_path)
+    assert run(2, "a.safetensors", *options, cwd=tmp_path) == (0, alone.stdout, [])
+
+
 def test_processes_with_other_data_are_refused(tmp_path: Path) -> None:
     program = [BUILD / "mnist_cnn", "--output", "a.safetensors", *SMALL]
     process = mpirun(
